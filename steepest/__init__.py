@@ -1,0 +1,1 @@
+"""Train feed-forward neural networks: in process, or on a steepest service."""

@@ -1,0 +1,55 @@
+"""`JobSpec`: a training spec with its data set, target, scheduling and metadata. The body of `POST /v1/jobs`."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from steepest.spec.fields import NOT_YET, SpecModel, default_only
+from steepest.spec.training import TrainSpec
+
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+MetadataValue = Annotated[str, StringConstraints(max_length=512)]
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=64)]
+
+
+def _one_column(target: str | tuple[str, ...]) -> str:
+    if isinstance(target, str):
+        return target
+    if len(target) > 1:
+        raise PydanticCustomError(NOT_YET, "several targets are not supported by this release; name one column")
+    return target[0]
+
+
+class CheckpointEvery(SpecModel):
+    """How often a running job saves its state."""
+
+    seconds: float = Field(default=30.0, gt=0.0)
+
+
+class WarmStart(SpecModel):
+    """Weights of another job to start from."""
+
+    job: str
+    checkpoint: str = "best"
+
+
+class JobSpec(TrainSpec):
+    """All of a job. The least that works is `{"dataset": "ds_...", "target": "species"}`."""
+
+    dataset: str = Field(description="The id of a data set, `ds_...`.", max_length=64)
+    target: Annotated[
+        ColumnName | Annotated[tuple[ColumnName, ...], Field(strict=False, min_length=1)],
+        AfterValidator(_one_column),
+    ] = Field(description="The column to predict.")
+    features: Annotated[tuple[ColumnName, ...], Field(strict=False, min_length=1)] | None = Field(
+        default=None, description="The columns to predict from; null: all but the target."
+    )
+    name: Name | None = None
+    metadata: Metadata = {}
+    checkpoint_every: CheckpointEvery = CheckpointEvery()
+    priority: Annotated[int, default_only(0)] = 0
+    warm_start: Annotated[WarmStart | None, default_only(None)] = None
+    reuse: Annotated[bool, default_only(False)] = False

@@ -1,0 +1,79 @@
+"""The states of a job and of a data set, and the one table of transitions that everything else is derived from."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class JobState(StrEnum):
+    """Where a job is in its life. There are no flags beside the state."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class DatasetState(StrEnum):
+    """Where a data set is between its upload and its use."""
+
+    VALIDATING = "validating"
+    READY = "ready"
+    FAILED = "failed"
+
+
+MEANING: Final[Mapping[JobState, str]] = MappingProxyType(
+    {
+        JobState.QUEUED: "accepted and stored; waits for a worker",
+        JobState.RUNNING: "one worker holds its lease and trains",
+        JobState.PAUSING: "the worker has been asked to checkpoint and let go",
+        JobState.PAUSED: "no worker holds it; its checkpoint waits to be resumed",
+        JobState.CANCELLING: "the worker has been asked to stop for good",
+        JobState.SUCCEEDED: "trained, evaluated, and its weights are stored",
+        JobState.FAILED: "stopped by an error that its problem document explains",
+        JobState.CANCELLED: "stopped at the user's wish",
+    }
+)
+
+TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = MappingProxyType(
+    {
+        # queued: claimed | cancelled before a worker came | refused for good (a poison job)
+        JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
+        # running: done | failed | asked to pause or cancel | handed back (drain, lost lease)
+        JobState.RUNNING: frozenset(
+            {JobState.SUCCEEDED, JobState.FAILED, JobState.PAUSING, JobState.CANCELLING, JobState.QUEUED}
+        ),
+        # pausing and cancelling: the worker obeyed, or was faster and finished, or its lease ran out
+        JobState.PAUSING: frozenset({JobState.PAUSED, JobState.CANCELLING, JobState.SUCCEEDED, JobState.FAILED}),
+        JobState.CANCELLING: frozenset({JobState.CANCELLED, JobState.SUCCEEDED, JobState.FAILED}),
+        JobState.PAUSED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+        JobState.FAILED: frozenset({JobState.QUEUED}),
+        JobState.SUCCEEDED: frozenset(),
+        JobState.CANCELLED: frozenset(),
+    }
+)
+
+HELD: Final = frozenset({JobState.RUNNING, JobState.PAUSING, JobState.CANCELLING})
+"""A worker holds the job's lease: the only states in which an attempt may write."""
+
+TERMINAL: Final = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+"""Nothing further happens unless a person asks for it."""
+
+LEASE_EXPIRED: Final[Mapping[JobState, JobState]] = MappingProxyType(
+    {
+        JobState.RUNNING: JobState.QUEUED,
+        JobState.PAUSING: JobState.PAUSED,
+        JobState.CANCELLING: JobState.CANCELLED,
+    }
+)
+"""What a held job becomes when its worker falls silent."""
+
+
+def sources(target: JobState) -> frozenset[JobState]:
+    """The states that may become `target`: the right-hand side of a guarded UPDATE."""
+    return frozenset(state for state, targets in TRANSITIONS.items() if target in targets)

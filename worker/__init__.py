@@ -1,0 +1,1 @@
+"""The Celery app: short tasks, and the runner that drives the trainer."""
