@@ -1,4 +1,4 @@
-"""Every error a user can meet, as one tree. A class knows its HTTP status and code; one handler turns it into a problem.
+"""Every error a user can meet, as one tree. A class knows its HTTP status and code; one handler answers with it.
 
 SteepestError
 ├── InvalidRequest 400

@@ -1,0 +1,37 @@
+from steepest.spec.errors import (
+    Conflict,
+    Diverged,
+    FieldProblem,
+    NotYetSupported,
+    Problem,
+    SteepestError,
+    ValidationFailed,
+    from_problem,
+)
+
+
+def test_an_error_survives_the_wire() -> None:
+    sent = ValidationFailed("bad", problems=[FieldProblem(pointer="/x", detail="wrong")])
+    problem = Problem.model_validate_json(sent.problem(instance="/v1/jobs", request_id="r1").model_dump_json())
+    met = from_problem(problem)
+    assert type(met) is ValidationFailed
+    assert met.problems == sent.problems
+    assert met.extensions["request_id"] == "r1"
+
+
+def test_kinds_that_share_a_status_are_told_apart_by_code() -> None:
+    assert type(from_problem(NotYetSupported("later").problem())) is NotYetSupported
+
+
+def test_an_unknown_code_becomes_the_kind_of_its_status() -> None:
+    problem = Conflict("no").problem().model_copy(update={"code": "from_the_future"})
+    assert type(from_problem(problem)) is Conflict
+    teapot = problem.model_copy(update={"status": 418})
+    assert type(from_problem(teapot)) is SteepestError
+
+
+def test_a_job_error_says_whose_fault_it_was_and_where() -> None:
+    error = Diverged("loss became NaN", epoch=3, step=17, layer=0).error()
+    dumped = error.model_dump()
+    assert (dumped["code"], dumped["fault"], dumped["retryable"]) == ("diverged", "user", False)
+    assert (dumped["epoch"], dumped["step"], dumped["layer"]) == (3, 17, 0)
