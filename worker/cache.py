@@ -1,0 +1,107 @@
+"""Ingested data sets on this machine's disk: one folder of columns per upload, named by the SHA-256 of its bytes.
+
+Equal bytes have equal columns, so an entry is never wrong and never changed: it is built aside, renamed into place, and
+removed when the cache is over its size and nobody reads it. Any number of processes share the folder: a reader holds a
+shared lock on the entry, a builder and a remover an exclusive one, and the operating system drops a dead process's lock.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import mkdtemp
+
+Build = Callable[[Path], None]
+"""Fills a folder that does not exist yet with an entry's files."""
+
+
+class Cache:
+    """A bounded folder of entries, the least recently used removed first."""
+
+    def __init__(self, root: Path, limit_bytes: int) -> None:
+        """`root` is made when first needed; `limit_bytes` counts all entries together."""
+        self._root = root
+        self._limit_bytes = limit_bytes
+
+    @contextmanager
+    def entry(self, key: str, build: Build) -> Iterator[Path]:
+        """The folder of `key`, built first where it is missing, and kept as long as the context is open.
+
+        Raises:
+            Whatever `build` raises; nothing is kept then.
+        """
+        self._root.mkdir(parents=True, exist_ok=True)
+        folder = self._root / key
+        with self._lock(key) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            while not folder.is_dir():
+                # Changing a lock's kind lets go of it for a moment, so the folder is looked for again each time.
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not folder.is_dir():
+                    self._build(folder, build)
+                fcntl.flock(lock, fcntl.LOCK_SH)
+                self._trim()
+            os.utime(folder)
+            yield folder
+
+    @contextmanager
+    def _lock(self, key: str) -> Iterator[int]:
+        descriptor = os.open(self._root / f"{key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _build(self, folder: Path, build: Build) -> None:
+        aside = self._aside(folder.name)
+        try:
+            build(aside)
+            # A renamed folder with lost contents would be taken for a whole one after a power failure.
+            for path in aside.rglob("*"):
+                _sync(path)
+            aside.rename(folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _trim(self) -> None:
+        """Remove entries, the least recently used first, until the rest fit. Those in use stay."""
+        entries = sorted(_measured(path) for path in self._root.iterdir() if not path.name.startswith("."))
+        excess = sum(size for _, size, _ in entries) - self._limit_bytes
+        for _, size, name in entries:
+            if excess > 0 and size and self._remove(name):
+                excess -= size
+
+    def _remove(self, key: str) -> bool:
+        with self._lock(key) as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            aside = self._aside(key)
+            with suppress(FileNotFoundError):
+                (self._root / key).rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
+            return True
+
+    def _aside(self, key: str) -> Path:
+        """Where the holder of the exclusive lock builds or removes; what a killed one left is swept away."""
+        aside = self._root / f".aside-{key}"
+        shutil.rmtree(aside, ignore_errors=True)
+        return aside
+
+
+def _measured(path: Path) -> tuple[float, int, str]:
+    """When an entry was last used, its bytes, its key. A lock file and an entry removed meanwhile have no bytes."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return path.stat().st_mtime, sum(file.stat().st_size for file in path.iterdir() if file.is_file()), path.name
+    return 0.0, 0, path.name
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
