@@ -1,0 +1,215 @@
+"""One database, SQLite or PostgreSQL: its engine, its transactions, its clock, and what its silence means."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any, Final, Self
+
+import structlog
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, func, make_url, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from steepest.spec.errors import SteepestError, Unavailable
+from store.columns import UtcTime
+
+Clock = Callable[[], datetime]
+
+BUSY_SECONDS: Final = 15
+"""How long a writer waits for another one."""
+
+WAL_FIXED: Final = (3, 51, 3)
+"""The first SQLite without the WAL-reset bug, by which several writing processes may, rarely, damage a database."""
+
+_BEGIN: Final = "steepest_begin"
+_CLOCK: Final = "steepest_clock"
+
+log = structlog.get_logger(__name__)
+
+
+class Database:
+    """The database at `url`. It opens no connection before it is used.
+
+    Args:
+        url: `sqlite:////absolute/path` or `postgresql://user:password@host/name`.
+        clock: What the time is; None asks the database's host (PostgreSQL) or this one (SQLite, a file here).
+        connections: The most that are open at once.
+    """
+
+    def __init__(self, url: str, *, clock: Clock | None = None, connections: int = 20) -> None:
+        self.url = parse_url(url)
+        self.engine = _engine(self.url, connections)
+        self._clock = clock
+        # A transaction knows from its first statement whether it will write: a reader that turns writer would be
+        # refused by SQLite instead of waiting its turn.
+        self._readers = self._sessions("BEGIN")
+        self._writers = self._sessions("BEGIN IMMEDIATE")
+
+    def __repr__(self) -> str:
+        return f"Database({self.url.render_as_string(hide_password=True)!r})"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is a file on this machine."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that sees one state of the database and changes nothing.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        with _translated(), self._readers() as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that is committed at the end of the block and rolled back by an exception. Keep it short.
+
+        Raises:
+            Unavailable: the database does not answer, or was busy for too long.
+        """
+        with _translated(), self._writers.begin() as session:
+            yield session
+
+    def ping(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            Unavailable: it gives none.
+        """
+        with self.read() as session:
+            session.execute(select(1))
+
+    def after_fork(self) -> None:
+        """Forget connections that belong to the parent process, without closing them under it."""
+        self.engine.dispose(close=False)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _sessions(self, begin: str) -> sessionmaker[Session]:
+        engine = self.engine.execution_options(**{_BEGIN: begin})
+        return sessionmaker(engine, expire_on_commit=False, autoflush=True, info={_CLOCK: self._clock})
+
+
+def now(session: Session) -> datetime:
+    """The time by the clock that every process of this database shares."""
+    clock: Clock | None = session.info.get(_CLOCK)
+    if clock is not None:
+        return clock()
+    if session.get_bind().dialect.name == "sqlite":
+        return datetime.now(UTC)
+    return session.scalars(select(func.clock_timestamp(type_=UtcTime()))).one()
+
+
+def parse_url(url: str) -> URL:
+    """The URL with the driver that is used here; `postgres://` is understood too.
+
+    Raises:
+        SteepestError: it names no database that is supported.
+    """
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError:
+        raise SteepestError("the database's URL cannot be read") from None
+    if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed
+    raise SteepestError(
+        "the database's URL must begin with postgresql:// or name a file, as sqlite:////path/file.db does"
+    )
+
+
+def _engine(url: URL, connections: int) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        module = sqlite_module()
+        engine = create_engine(
+            url,
+            module=module,
+            connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=BUSY_SECONDS,
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(
+        url,
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "steepest",
+            # A server that died without a word is noticed; a client that hangs does not hold its locks for ever.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+            "options": f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=60s",
+        },
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        pool_pre_ping=True,
+    )
+
+
+def sqlite_module() -> ModuleType:
+    """The SQLite driver: the one that brings a current SQLite, where there is a wheel of it, else Python's own."""
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError:
+        if sqlite3.sqlite_version_info < WAL_FIXED:
+            log.warning(
+                "sqlite_is_old",
+                version=sqlite3.sqlite_version,
+                detail="this SQLite has a rare bug that can damage a database which several processes write; "
+                f"install pysqlite3 or a Python with SQLite {'.'.join(map(str, WAL_FIXED))} or later",
+            )
+        return sqlite3
+    else:
+        module: ModuleType = dbapi2
+        return module
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    # Before WAL and the first table, or it silently stays off.
+    cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # An answered POST is a promise, also when the power fails.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA journal_size_limit=67108864")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (exc.OperationalError, exc.TimeoutError) as error:
+        if isinstance(error, exc.OperationalError) and str(error.orig).startswith("no such "):
+            raise  # a table is missing: no outage, and waiting will not help
+        log.warning("database_unavailable", reason=_reason(error))
+        raise Unavailable("The database does not answer; the same request may succeed in a moment.") from error
+
+
+def _reason(error: exc.OperationalError | exc.TimeoutError) -> str:
+    cause = error.orig if isinstance(error, exc.OperationalError) else error
+    return " ".join(str(cause).split())[:300]
