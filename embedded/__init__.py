@@ -1,1 +1,1 @@
-"""All of it on one machine, under one small supervisor."""
+"""All of it on one machine: the supervisor, the embedded broker, the demo."""
