@@ -6,7 +6,7 @@
 import os
 from typing import Any
 
-# A BLAS library reads these once, when NumPy is first imported. One thread here: each job's count follows from its shape
+# A BLAS library reads these once, when NumPy is first imported. One thread here: a job's count follows from its shape
 # and is set when it starts, and a pool of threads made before the fork would only have to be torn down after it.
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ.setdefault(_variable, "1")

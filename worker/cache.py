@@ -1,8 +1,8 @@
 """Ingested data sets on this machine's disk: one folder of columns per upload, named by the SHA-256 of its bytes.
 
-Equal bytes have equal columns, so an entry is never wrong and never changed: it is built aside, renamed into place, and
+Equal bytes have equal columns, so an entry is never wrong and never changed: it is built aside, renamed into place and
 removed when the cache is over its size and nobody reads it. Any number of processes share the folder: a reader holds a
-shared lock on the entry, a builder and a remover an exclusive one, and the operating system drops a dead process's lock.
+shared lock on the entry, a builder and a remover an exclusive one; the operating system drops the locks of the dead.
 """
 
 import fcntl
@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import mkdtemp
 
 Build = Callable[[Path], None]
 """Fills a folder that does not exist yet with an entry's files."""

@@ -1,17 +1,32 @@
 """The byte by which a worker's main process asks its children to hand their jobs back.
 
 SIGTERM reaches the main process, which then waits for its children without limit; the children hear nothing of it.
-Memory that was shared before the fork does reach them. (Under the spawn start method it would not: that needs a file.)
+A mapped file does reach them, whether they are forked (Linux) or spawned (macOS).
 """
 
 import mmap
+import os
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Self
 
 
 class Drain:
-    """Set once by the main process, read by every child. Make it before the fork."""
+    """Asked for once by the main process, read by every child."""
 
-    def __init__(self) -> None:
-        self._byte = mmap.mmap(-1, 1)
+    def __init__(self, path: Path) -> None:
+        """Map the file that `make` made."""
+        self.path = path
+        with path.open("r+b") as file:
+            self._byte = mmap.mmap(file.fileno(), 1)
+
+    @classmethod
+    def make(cls) -> Self:
+        """A new file of one byte, for the main process to make before its children."""
+        descriptor, path = mkstemp(prefix="steepest-drain-")
+        os.write(descriptor, b"\0")
+        os.close(descriptor)
+        return cls(Path(path))
 
     def ask(self) -> None:
         """Ask every child to checkpoint and hand its job back. Safe in a signal handler."""
@@ -21,3 +36,7 @@ class Drain:
     def asked(self) -> bool:
         """Whether the worker is shutting down."""
         return self._byte[0] == 1
+
+    def remove(self) -> None:
+        """Remove the file, once the children are gone."""
+        self.path.unlink(missing_ok=True)
