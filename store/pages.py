@@ -30,7 +30,7 @@ class Page(Generic[R]):
 
 def newest_first(
     session: Session,
-    query: Select[tuple[R]],
+    query: Select[R],
     id_column: InstrumentedAttribute[str],
     prefix: str,
     limit: int,
@@ -51,7 +51,7 @@ def newest_first(
 
 
 def oldest_first(
-    session: Session, query: Select[tuple[R]], number_column: InstrumentedAttribute[int], limit: int, after: int | None
+    session: Session, query: Select[R], number_column: InstrumentedAttribute[int], limit: int, after: int | None
 ) -> Page[R]:
     """A page by number, lowest first."""
     if after is not None:
