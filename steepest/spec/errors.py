@@ -61,17 +61,23 @@ class JobError(Problem):
 
 
 class SteepestError(Exception):
-    """The root of the tree. `detail` says what went wrong and what to do about it."""
+    """The root of the tree. `detail` says what went wrong and what to do about it.
+
+    `request_id` is there when a service answered with this error: it names the request in the service's log.
+    """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, detail: str, *, problems: Sequence[FieldProblem] = (), **extensions: Any) -> None:
+    def __init__(
+        self, detail: str, *, problems: Sequence[FieldProblem] = (), request_id: str | None = None, **extensions: Any
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.problems = list(problems)
+        self.request_id = request_id
         self.extensions = extensions
 
     def problem(self, *, instance: str | None = None, request_id: str | None = None) -> Problem:
@@ -83,7 +89,7 @@ class SteepestError(Exception):
             detail=self.detail,
             code=self.code,
             instance=instance,
-            request_id=request_id,
+            request_id=request_id or self.request_id,
             retryable=self.retryable,
             errors=self.problems,
             **self.extensions,
@@ -238,5 +244,6 @@ def from_problem(problem: Problem) -> SteepestError:
     kinds = list(_tree(SteepestError))
     kind = next((kind for kind in kinds if kind.code == problem.code and kind.status == problem.status), None)
     kind = kind or next((kind for kind in kinds if kind.status == problem.status), SteepestError)
-    extensions = dict(problem.model_extra or {}) | {"request_id": problem.request_id}
-    return kind(problem.detail, problems=problem.errors, **extensions)
+    return kind(
+        problem.detail, problems=problem.errors, request_id=problem.request_id, **dict(problem.model_extra or {})
+    )

@@ -16,7 +16,7 @@ def test_an_error_survives_the_wire() -> None:
     met = from_problem(problem)
     assert type(met) is ValidationFailed
     assert met.problems == sent.problems
-    assert met.extensions["request_id"] == "r1"
+    assert met.request_id == "r1"
 
 
 def test_kinds_that_share_a_status_are_told_apart_by_code() -> None:
