@@ -30,7 +30,7 @@ def unreachable(error: httpx.TransportError, url: str, *, local: bool) -> Unreac
         where = "Start one on this machine with `make up`, or say" if local else "Is it running? You can say"
         reason = f" ({error})" if str(error) else ""
         return Unreachable(
-            f"No steepest service answers at {url}{reason}. {where} where it is with --url or STEEPEST_URL."
+            f"No steepest service answers at {url}{reason}. {where} where it is with --url, url= or STEEPEST_URL."
         )
     if isinstance(error, httpx.TimeoutException):
         return Unreachable(f"The service at {url} took the request but did not answer in time.")

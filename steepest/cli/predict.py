@@ -1,0 +1,114 @@
+"""`steepest predict`: raw rows from a file in, predictions out."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from steepest.cli.output import emit, number, percent, printable, table
+from steepest.cli.service import Service, connected, pass_service
+
+if TYPE_CHECKING:
+    from steepest.client import Client
+    from steepest.spec.answers import ClassPrediction, ValuePrediction
+
+BATCH = 10_000
+"""Rows in one request: the service's own limit."""
+
+
+@click.command()
+@click.argument("job")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@connected
+@pass_service
+def predict(service: Service, job: str, file: Path) -> None:
+    """Predict the rows of FILE with the network that JOB trained.
+
+    FILE is a CSV table whose header names the columns, or JSON: a list of rows, each an object or a list of values in
+    the order of the job's features. In a pipe the answer is CSV.
+    """
+    with service.client() as client:
+        rows = _json_rows(file) if file.suffix.lower() == ".json" else _csv_rows(client, job, file)
+        found = list(_predicted(client, job, rows))
+    if service.as_json:
+        emit({"object": "list", "data": found})
+    else:
+        _print(found)
+
+
+def _predicted(client: "Client", job: str, rows: Iterator[Any]) -> Iterator["ClassPrediction | ValuePrediction"]:
+    """Predictions, a request for every `BATCH` rows."""
+    from steepest.spec.errors import ValidationFailed
+
+    done = 0
+    while batch := list(islice(rows, BATCH)):
+        try:
+            yield from client.predictions.create(job, batch)
+        except ValidationFailed as error:
+            if done:
+                raise type(error)(
+                    f"in the rows from number {done} of the file (counted from 0) on, {error.detail}",
+                    problems=error.problems,
+                ) from error
+            raise
+        done += len(batch)
+
+
+def _json_rows(file: Path) -> Iterator[Any]:
+    try:
+        body = json.loads(file.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON: {error}") from error
+    rows = body.get("rows") if isinstance(body, dict) else body
+    if not isinstance(rows, list) or not rows:
+        raise ValueError(f'{file} holds no rows; it should be a list of rows, or {{"rows": [...]}}')
+    yield from rows
+
+
+def _csv_rows(client: "Client", job: str, file: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a table, its cells read as what the job's data set has in that column."""
+    trained = client.jobs.get(job)
+    columns = {column.name: column.kind for column in client.datasets.get(trained.dataset).columns or ()}
+    # A table with the target in it, or with a column that training left out, is as good as one without.
+    ignored = columns.keys() - set(trained.resolved_spec.features)
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines)
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"{file}, line {reader.line_num}: the row has another length than the header")
+            yield {name: _cell(cell, columns.get(name)) for name, cell in row.items() if name not in ignored}
+
+
+def _cell(text: str, kind: str | None) -> float | str | None:
+    """An empty cell is missing; what should be a number and is none goes as it is, for the service to name."""
+    if text == "":
+        return None
+    if kind == "numeric":
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _print(found: "list[ClassPrediction | ValuePrediction]") -> None:
+    from steepest.spec.answers import ClassPrediction
+
+    classes = [item for item in found if isinstance(item, ClassPrediction)]
+    values = [item for item in found if not isinstance(item, ClassPrediction)]
+    names = list(classes[0].probabilities) if classes else []
+    if not sys.stdout.isatty():
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(["label", *names] if classes else ["value"])
+        writer.writerows([printable(item.label), *item.probabilities.values()] for item in classes)
+        writer.writerows([item.value] for item in values)
+    elif classes:
+        rows = [(item.label, percent(max(item.probabilities.values()))) for item in classes]
+        table(("LABEL", "PROBABILITY"), rows, right=("PROBABILITY",))
+    else:
+        table(("VALUE",), [(number(item.value),) for item in values], right=("VALUE",))

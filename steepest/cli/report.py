@@ -1,0 +1,50 @@
+"""Errors as a person, or with `--json` a program, wants to read them: on stderr."""
+
+import os
+import traceback
+
+import click
+
+from steepest.cli.output import printable
+from steepest.spec.errors import JobError, Problem, SteepestError
+
+
+def report(error: Exception, *, as_json: bool) -> None:
+    """Say what went wrong and what to do about it."""
+    if isinstance(error, SteepestError) and as_json:
+        click.echo(error.problem().model_dump_json(exclude_none=True), err=True)
+        return
+    if os.environ.get("STEEPEST_DEBUG"):
+        traceback.print_exception(error)
+    click.echo("\n".join(_lines(error)), err=True)
+
+
+def explain(error: JobError, subject: str) -> None:
+    """Say why a job or a data set failed."""
+    for line in (f"Error: {subject} failed. {error.title}: {error.detail}", *_problems(error)):
+        click.echo(printable(line), err=True)
+    if error.retryable:
+        click.echo("This is not your doing; the same request may succeed when it is made again.", err=True)
+
+
+def _lines(error: Exception) -> list[str]:
+    if isinstance(error, SteepestError):
+        problem = error.problem()
+        # With one problem the detail says it all already.
+        head = problem.detail if len(problem.errors) <= 1 else f"{problem.title}, in {len(problem.errors)} places:"
+        lines = [f"Error: {head}", *(_problems(problem) if len(problem.errors) > 1 else ())]
+        if problem.status >= 500 and problem.request_id:
+            lines.append(f"The server's log knows it as request {problem.request_id}.")
+        return [printable(line) for line in lines]
+    if isinstance(error, OSError) and error.strerror:
+        return [printable(f"Error: {error.filename or 'the file'}: {error.strerror}")]
+    if isinstance(error, ValueError | TimeoutError):
+        return [printable(f"Error: {error}")]
+    return [
+        printable(f"Error: unexpected {type(error).__name__}: {error}"),
+        "Please report it; STEEPEST_DEBUG=1 shows where it happened.",
+    ]
+
+
+def _problems(problem: Problem) -> list[str]:
+    return [printable(f"  {item.pointer or 'the body'}: {item.detail}") for item in problem.errors]
