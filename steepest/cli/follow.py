@@ -36,17 +36,22 @@ def watch(service: Service, client: "Client", job: str) -> None:
         click.exceptions.Exit: 1 when the job did not succeed, 130 when the user had enough.
     """
     try:
-        with _view(service) as view:
-
-            def changed(job: "Job") -> None:
-                view.update(job, _latest(client, job))
-
-            ended = client.jobs.wait(job, on_progress=changed)
+        ended = until_end(service, client, job)
     except KeyboardInterrupt:
         echo(f"\nThe job goes on without you. Come back: {service.again(f'follow {job}')}", err=True)
         echo(f"Stop it: {service.again(f'cancel {job}')}", err=True)
         raise click.exceptions.Exit(130) from None
     conclude(service, ended)
+
+
+def until_end(service: Service, client: "Client", job: str) -> "Job":
+    """Show a job's progress on stderr until it ends, however it ends."""
+    with _view(service) as view:
+
+        def changed(job: "Job") -> None:
+            view.update(job, _latest(client, job))
+
+        return client.jobs.wait(job, on_progress=changed)
 
 
 def conclude(service: Service, job: "Job") -> None:
