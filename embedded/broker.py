@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from embedded.child import Command
@@ -57,16 +58,15 @@ def broker_command(program: str, folder: Path, listen: Path) -> Command:
     )
 
 
-def answers(listen: Path) -> bool:
-    """Whether the server behind the socket answers PING (it does not while it reads its file back)."""
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(1)
-            connection.connect(str(listen))
-            connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
-    except OSError:
-        return False
+def what_is_missing(listen: Path) -> str | None:
+    """PING the server behind the socket: None when it answers (it does not while it reads its file back)."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(1)
+        connection.connect(str(listen))
+        connection.sendall(b"PING\r\n")
+        if connection.recv(16).startswith(b"+PONG"):
+            return None
+    return "the broker does not answer yet"
 
 
 def make_socket_folder(listen: Path) -> None:
