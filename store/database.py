@@ -22,6 +22,7 @@ BUSY_SECONDS: Final = 15
 WAL_FIXED: Final = (3, 51, 3)
 """The first SQLite without the WAL-reset bug, by which several writing processes may, rarely, damage a database."""
 
+_MIGRATION_LOCK: Final = 0x57EE9E57
 _BEGIN: Final = "steepest_begin"
 _CLOCK: Final = "steepest_clock"
 
@@ -74,6 +75,18 @@ class Database:
         with _translated(), self._writers.begin() as session:
             yield session
 
+    @contextmanager
+    def exclusive(self) -> Iterator[Connection]:
+        """A transaction that waits until no other process is in one of these: for migrations.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        with _translated(), self.engine.begin() as connection:
+            if not self.is_sqlite:  # on SQLite every writer is alone
+                connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            yield connection
+
     def ping(self) -> None:
         """Ask the database for a sign of life.
 
@@ -82,6 +95,15 @@ class Database:
         """
         with self.read() as session:
             session.execute(select(1))
+
+    def give_back_space(self, pages: int = 4096) -> None:
+        """Return some of the space of deleted rows to the file system. PostgreSQL sees to that itself."""
+        if not self.is_sqlite:
+            return
+        with _translated(), self.engine.connect() as connection:
+            raw = connection.connection.dbapi_connection
+            if raw is not None:
+                raw.executescript(f"PRAGMA incremental_vacuum({pages})")  # `execute` would free a single page
 
     def after_fork(self) -> None:
         """Forget connections that belong to the parent process, without closing them under it."""

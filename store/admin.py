@@ -1,0 +1,95 @@
+"""Operators' commands: `python -m store.admin keys create|list|revoke`, `python -m store.admin migrate`."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from steepest.spec.errors import SteepestError
+from store import keys, migrate
+from store.database import Database
+from store.keys import SCOPES, Scope
+from store.models import DEFAULT_ACCOUNT
+from store.settings import Settings
+
+
+@click.group()
+@click.pass_context
+def admin(context: click.Context) -> None:
+    """Administer the database that STEEPEST_DATABASE_URL names (by default the one in STEEPEST_HOME)."""
+    settings = Settings.from_environment(os.environ)
+    context.obj = context.with_resource(Database(settings.database_url))
+
+
+@admin.command("migrate")
+@click.option("--first-key", is_flag=True, help="Make an admin key if there is none, and print it, once.")
+@click.pass_obj
+def migrate_command(database: Database, first_key: bool) -> None:
+    """Bring the database to this release's schema."""
+    before = migrate.current(database)
+    migrate.upgrade(database)
+    after = migrate.head()
+    click.echo(f"The database is at {after}." if before == after else f"The database went from {before} to {after}.")
+    if first_key:
+        with database.write() as session:
+            secret = keys.ensure_first_key(session)
+        if secret is not None:
+            click.echo(f"The first API key, shown this once: {secret}")
+
+
+@admin.group("keys")
+@click.pass_obj
+def keys_group(database: Database) -> None:
+    """Make, list and revoke API keys."""
+    migrate.check(database)
+
+
+@keys_group.command("create")
+@click.option("--name", required=True, help="What the key is for.")
+@click.option(
+    "--scope", "scopes", required=True, multiple=True, type=click.Choice(SCOPES), help="May be given several times."
+)
+@click.pass_obj
+def create_key(database: Database, name: str, scopes: Sequence[Scope]) -> None:
+    """Make a key and print it, once."""
+    with database.write() as session:
+        row, secret = keys.create(session, DEFAULT_ACCOUNT, scopes, name)
+    click.echo(f"Made {row.id}. The key is shown this once:", err=True)
+    click.echo(secret)
+
+
+@keys_group.command("list")
+@click.pass_obj
+def list_keys(database: Database) -> None:
+    """Show the keys, newest first; secrets are not kept."""
+    with database.read() as session:
+        for row in keys.every(session, DEFAULT_ACCOUNT):
+            state = "valid" if row.revoked_at is None else f"revoked {row.revoked_at:%Y-%m-%d %H:%M}"
+            click.echo(
+                f"{row.id}  {row.created_at:%Y-%m-%d %H:%M}  {state:<24}  {'+'.join(row.scopes):<16}  {row.name}"
+            )
+
+
+@keys_group.command("revoke")
+@click.argument("key_id")
+@click.pass_obj
+def revoke_key(database: Database, key_id: str) -> None:
+    """End a key's validity."""
+    with database.write() as session:
+        keys.revoke(session, DEFAULT_ACCOUNT, key_id)
+    click.echo(f"Revoked {key_id}.")
+
+
+def main() -> int:
+    """Run one command; an error is one line and exit code 1."""
+    try:
+        admin(prog_name="python -m store.admin")
+    except SteepestError as error:
+        print(f"store.admin: {error.detail}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

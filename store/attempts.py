@@ -1,0 +1,236 @@
+"""What a worker does to a job. Every write is guarded by the attempt and by a state in which a worker holds the job.
+
+A worker that was presumed dead, and is not, finds each of its writes refused: `FencedOff`. It stops and touches
+nothing further; the job belongs to a later attempt, or is over.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, case, func, literal, select, update
+from sqlalchemy.orm import Session
+
+from steepest.spec.answers import Environment, Result
+from steepest.spec.errors import JobError, Poison
+from steepest.spec.names import StoppedBy
+from steepest.spec.states import HELD, LEASE_EXPIRED, JobState
+from store import checkpoints, events
+from store.database import now
+from store.fence import Claim, FencedOff, fenced, guard
+from store.models import JobRow
+from store.transitions import move, to
+
+__all__ = [
+    "MOST_FAILURES",
+    "Claim",
+    "FencedOff",
+    "Position",
+    "claim",
+    "expire",
+    "fail",
+    "finish",
+    "overdue",
+    "progress",
+    "release",
+    "renew",
+    "start",
+    "tell",
+]
+
+MOST_FAILURES: Final = 3
+"""Attempts in a row that end without a word and without progress, before the job is taken for poison."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far an attempt is."""
+
+    epoch: int
+    """Epochs finished."""
+    step: int
+    """Steps done of the next epoch."""
+    steps_per_epoch: int
+    eta_seconds: float | None = None
+
+    @property
+    def steps(self) -> int:
+        """Steps since the start of training."""
+        return self.epoch * self.steps_per_epoch + self.step
+
+
+def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> Claim | None:
+    """Take a queued job: the next attempt begins. None when there is nothing to claim."""
+    moment = now(session)
+    row = move(
+        session,
+        to(JobState.RUNNING),
+        JobRow.id == job_id,
+        moment,
+        values={
+            "attempt": JobRow.attempt + 1,
+            "worker": worker,
+            "lease_until": moment + timedelta(seconds=lease_seconds),
+            "started_at": func.coalesce(JobRow.started_at, moment),
+            "progress_at": moment,
+            "reached_before": JobRow.reached,
+            "eta_seconds": None,
+        },
+        data={"worker": worker},
+    )
+    return None if row is None else Claim(row, row.attempt, worker)
+
+
+def renew(session: Session, claim: Claim, lease_seconds: float) -> JobState | None:
+    """Extend the lease; the job's state, from which the worker learns that it shall stop. None: fenced off."""
+    statement = (
+        update(JobRow)
+        .where(guard(claim))
+        .values(lease_until=now(session) + timedelta(seconds=lease_seconds))
+        .returning(JobRow.status)
+        .execution_options(synchronize_session=False)
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def start(session: Session, claim: Claim, environment: Environment) -> Environment:
+    """Record the numeric environment of the first attempt; that of the first attempt, whichever this is.
+
+    Raises:
+        FencedOff: the attempt no longer holds the job.
+    """
+    mine = literal(environment, JobRow.environment.type)
+    row = fenced(session, claim, {"environment": func.coalesce(JobRow.environment, mine)})
+    if row.environment is None:
+        raise AssertionError("the environment was just written")
+    return row.environment
+
+
+def progress(session: Session, claim: Claim, position: Position) -> JobState:
+    """Record how far the attempt is, and that it moves; the job's state.
+
+    Raises:
+        FencedOff: the attempt no longer holds the job.
+    """
+    values = {
+        "step": position.step,
+        "eta_seconds": position.eta_seconds,
+        "progress_at": now(session),
+        "reached": case((JobRow.reached < position.steps, position.steps), else_=JobRow.reached),
+    }
+    return fenced(session, claim, values).status
+
+
+def tell(session: Session, claim: Claim, kind: str, data: Mapping[str, Any]) -> None:
+    """Write an event that changes no state, such as `job.resumed` with the epoch it goes on from.
+
+    Raises:
+        FencedOff: the attempt no longer holds the job.
+    """
+    row = fenced(session, claim, {"last_event": JobRow.last_event + 1})
+    events.record(session, row, kind, now(session), data)
+
+
+def finish(session: Session, claim: Claim, result: Result, stopped_by: StoppedBy, *, bit_exact: bool = True) -> JobRow:
+    """End the job as succeeded. Its last checkpoints are saved in the same transaction, before.
+
+    Raises:
+        FencedOff: the attempt no longer holds the job.
+    """
+    values = {
+        "result": result,
+        "stopped_by": stopped_by,
+        "bit_exact": JobRow.bit_exact if bit_exact else False,
+        "step": 0,
+        "eta_seconds": None,
+    }
+    row = _end(session, claim, JobState.SUCCEEDED, values)
+    checkpoints.drop_states(session, row)
+    return row
+
+
+def fail(session: Session, claim: Claim, error: JobError) -> JobRow:
+    """End the job as failed, for a reason that another attempt would meet again. Its last checkpoint stays.
+
+    Raises:
+        FencedOff: the attempt no longer holds the job.
+    """
+    return _end(session, claim, JobState.FAILED, {"error": error, "eta_seconds": None}, {"code": error.code})
+
+
+def release(session: Session, claim: Claim, reason: str = "released") -> JobState:
+    """Let the job go: asked to cancel or pause, it is cancelled or paused; else it is queued for another worker.
+
+    No failure is counted. A job that is queued is to be announced, once this transaction is committed.
+
+    Raises:
+        FencedOff: the attempt no longer holds the job.
+    """
+    row = _let_go(session, guard(claim), now(session), {"eta_seconds": None}, reason)
+    if row is None:
+        raise FencedOff(f"attempt {claim.attempt} no longer holds {claim.job_id}")
+    return row.status
+
+
+def expire(session: Session, job_id: str, attempt: int, *, reason: str = "lease_expired") -> JobState | None:
+    """Take the job from an attempt that ended without a word; its new state, None when the attempt no longer holds it.
+
+    A failure counts when the attempt got no further than all before it; the third in a row is poison.
+    The reconciler calls this for leases that ran out (`overdue`), a worker for a child of its own that died.
+    """
+    moment = now(session)
+    held = (JobRow.id == job_id) & (JobRow.attempt == attempt)
+    if reason == "lease_expired":
+        held &= JobRow.lease_until <= moment
+    failures = case((JobRow.reached > JobRow.reached_before, 0), else_=JobRow.failures + 1)
+    row = _let_go(session, held, moment, {"failures": failures, "eta_seconds": None}, reason)
+    if row is None:
+        return None
+    if row.status is JobState.QUEUED and row.failures >= MOST_FAILURES:
+        _poison(session, row, moment)
+        return JobState.FAILED
+    return row.status
+
+
+def overdue(session: Session, most: int = 100) -> list[tuple[str, int]]:
+    """Jobs whose lease has run out, each with the attempt that held it, longest first."""
+    query = select(JobRow.id, JobRow.attempt).where(JobRow.lease_until <= now(session))
+    return [(job_id, attempt) for job_id, attempt in session.execute(query.order_by(JobRow.lease_until).limit(most))]
+
+
+def _end(
+    session: Session, claim: Claim, target: JobState, values: Mapping[str, Any], data: Mapping[str, Any] | None = None
+) -> JobRow:
+    row = move(session, to(target, HELD), guard(claim), now(session), values=values, data=data)
+    if row is None:
+        raise FencedOff(f"attempt {claim.attempt} no longer holds {claim.job_id}")
+    return row
+
+
+def _let_go(
+    session: Session, held: ColumnElement[bool], moment: datetime, values: Mapping[str, Any], reason: str
+) -> JobRow | None:
+    row = move(session, LEASE_EXPIRED, held, moment, values=values, data={"reason": reason})
+    if row is not None and row.status is JobState.CANCELLED:
+        checkpoints.drop_states(session, row)
+    return row
+
+
+def _poison(session: Session, row: JobRow, moment: datetime) -> None:
+    error = Poison(
+        f"{row.failures} attempts in a row ended without a word and without getting any further, most likely because "
+        "the job needs more memory than its worker has. Make the batch, the layers or the data smaller.",
+        failures=row.failures,
+        attempt=row.attempt,
+    ).error()
+    values = {"error": error}
+    data = {"code": error.code}
+    move(
+        session,
+        to(JobState.FAILED, frozenset({JobState.QUEUED})),
+        JobRow.id == row.id,
+        moment,
+        values=values,
+        data=data,
+    )

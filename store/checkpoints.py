@@ -1,0 +1,164 @@
+"""Checkpoints: the rows that say which bytes are a job's initial, best and last weights."""
+
+from collections.abc import Collection, Sequence
+from typing import Final, Literal, get_args
+
+from sqlalchemy import ColumnElement, Select, literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from steepest.spec.errors import InvalidRequest
+from store import blobs
+from store.database import now
+from store.fence import Claim, fenced
+from store.models import CheckpointRow, JobRow
+from store.pages import DEFAULT_LIMIT, Page
+
+Kind = Literal["initial", "best", "last"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+_DIGITS: Final = 9
+
+
+def save(
+    session: Session,
+    claim: Claim,
+    epoch: int,
+    step: int,
+    kinds: Collection[Kind],
+    blob_id: str,
+    state_blob_id: str | None = None,
+) -> CheckpointRow:
+    """Make stored bytes the current checkpoint of `kinds`. The one that was, and is of no other kind, goes.
+
+    Args:
+        session: All of it becomes true together.
+        claim: Whose attempt it is.
+        epoch: Epochs finished.
+        step: Steps done of the next epoch.
+        kinds: At least one of `initial`, `best`, `last`.
+        blob_id: A complete blob: the weights, as they are downloaded.
+        state_blob_id: A complete blob: the trainer's state; None when no attempt resumes from here.
+
+    Raises:
+        FencedOff: the attempt no longer holds the job.
+    """
+    if not kinds or not set(kinds) <= set(KINDS):
+        raise ValueError(f"the kinds of a checkpoint are some of {KINDS}")
+    job = fenced(session, claim, {"progress_at": now(session)})
+    before = session.scalars(_query(job.account_id, job.id)).all()
+    held = blobs.hold(session, job.account_id, blob_id)
+    if state_blob_id is not None:
+        blobs.hold(session, job.account_id, state_blob_id)
+    row = next((row for row in before if (row.epoch, row.step) == (epoch, step)), None)
+    freed = _take_kinds(session, before, kinds, row)
+    if row is None:
+        row = CheckpointRow(account_id=job.account_id, job_id=job.id, epoch=epoch, step=step)
+        session.add(row)
+    else:
+        freed += [row.blob_id, row.state_blob_id]
+    row.attempt = claim.attempt
+    row.blob_id, row.bytes, row.sha256 = held.id, held.size, held.sha256 or ""
+    row.state_blob_id = state_blob_id
+    row.created_at = now(session)
+    for kind in kinds:
+        setattr(row, f"is_{kind}", True)
+    session.flush()
+    blobs.let_go(session, set(freed) - {blob_id, state_blob_id})
+    return row
+
+
+def page(
+    session: Session, account_id: str, job_id: str, limit: int = DEFAULT_LIMIT, after: str | None = None
+) -> Page[CheckpointRow]:
+    """A job's checkpoints, oldest first.
+
+    Raises:
+        InvalidRequest: `after` is not the `next` of an earlier page.
+    """
+    query = _query(account_id, job_id)
+    if after is not None:
+        epoch, step = _position(after)
+        query = query.where(tuple_(CheckpointRow.epoch, CheckpointRow.step) > tuple_(literal(epoch), literal(step)))
+    rows = session.scalars(query.limit(limit + 1)).all()
+    kept = rows[:limit]
+    return Page(kept, f"{kept[-1].epoch}.{kept[-1].step}" if len(rows) > limit else None)
+
+
+def find(session: Session, job: JobRow, which: str) -> CheckpointRow | None:
+    """The checkpoint `best`, `last` or `initial`, or that of an epoch given as a number; None when it is not kept."""
+    query = _query(job.account_id, job.id)
+    if which in KINDS:
+        return session.scalars(query.where(_flag(which))).first()
+    if not (which.isascii() and which.isdigit() and len(which) <= _DIGITS):
+        return None
+    return session.scalars(
+        query.where(CheckpointRow.epoch == int(which)).order_by(None).order_by(CheckpointRow.step)
+    ).first()
+
+
+def resume(session: Session, claim: Claim) -> CheckpointRow | None:
+    """Where an attempt goes on: the latest checkpoint with a state; None to start from the beginning."""
+    query = _query(claim.account_id, claim.job_id).where(CheckpointRow.state_blob_id.is_not(None))
+    return session.scalars(
+        query.order_by(None).order_by(CheckpointRow.epoch.desc(), CheckpointRow.step.desc()).limit(1)
+    ).first()
+
+
+def kinds(row: CheckpointRow) -> list[Kind]:
+    """What a checkpoint is."""
+    return [kind for kind in KINDS if getattr(row, f"is_{kind}")]
+
+
+def drop_later(session: Session, job: JobRow, epoch: int, step: int) -> None:
+    """Remove checkpoints beyond a position, when an attempt goes on from there."""
+    later = tuple_(CheckpointRow.epoch, CheckpointRow.step) > tuple_(literal(epoch), literal(step))
+    rows = session.scalars(_query(job.account_id, job.id).where(later)).all()
+    for row in rows:
+        session.delete(row)
+    blobs.let_go(session, [blob_id for row in rows for blob_id in (row.blob_id, row.state_blob_id)])
+
+
+def drop_states(session: Session, job: JobRow) -> None:
+    """Remove the states of a job that no attempt will resume; its weights stay."""
+    rows = session.scalars(_query(job.account_id, job.id).where(CheckpointRow.state_blob_id.is_not(None))).all()
+    freed = [row.state_blob_id for row in rows]
+    for row in rows:
+        row.state_blob_id = None
+    blobs.let_go(session, freed)
+
+
+def _take_kinds(
+    session: Session, before: Sequence[CheckpointRow], taken: Collection[Kind], unless: CheckpointRow | None
+) -> list[str | None]:
+    """Take `taken` from the checkpoints that have been of these kinds; the blobs of those that are of none now."""
+    freed: list[str | None] = []
+    for row in before:
+        if row is unless or not set(kinds(row)) & set(taken):
+            continue
+        for kind in taken:
+            setattr(row, f"is_{kind}", False)
+        if not kinds(row):
+            freed += [row.blob_id, row.state_blob_id]
+            session.delete(row)
+    session.flush()
+    return freed
+
+
+def _query(account_id: str, job_id: str) -> Select[CheckpointRow]:
+    query = select(CheckpointRow).where(CheckpointRow.account_id == account_id, CheckpointRow.job_id == job_id)
+    return query.order_by(CheckpointRow.epoch, CheckpointRow.step)
+
+
+def _flag(kind: str) -> ColumnElement[bool]:
+    flags: dict[str, ColumnElement[bool]] = {
+        "initial": CheckpointRow.is_initial.is_(True),
+        "best": CheckpointRow.is_best.is_(True),
+        "last": CheckpointRow.is_last.is_(True),
+    }
+    return flags[kind]
+
+
+def _position(after: str) -> tuple[int, int]:
+    epoch, _, step = after.partition(".")
+    if not (after.isascii() and epoch.isdigit() and step.isdigit() and len(after) <= 2 * _DIGITS):
+        raise InvalidRequest('after must be the "next" of an earlier page.')
+    return int(epoch), int(step)

@@ -1,0 +1,59 @@
+"""The fence around everything that an attempt writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, update
+from sqlalchemy.orm import Session
+
+from steepest.spec.states import HELD
+from store.models import JobRow
+
+
+class FencedOff(Exception):
+    """The attempt no longer holds the job: its worker stops, and writes nothing more."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's hold on a job, as the token that each of its writes shows."""
+
+    job: JobRow
+    """As it was when it was claimed."""
+    attempt: int
+    worker: str
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.job.id
+
+    @property
+    def account_id(self) -> str:
+        """Whose job it is."""
+        return self.job.account_id
+
+
+def guard(claim: Claim) -> ColumnElement[bool]:
+    """True of the claimed job for as long as this attempt holds it."""
+    return and_(JobRow.id == claim.job_id, JobRow.attempt == claim.attempt, JobRow.status.in_(sorted(HELD)))
+
+
+def fenced(session: Session, claim: Claim, values: Mapping[str, Any]) -> JobRow:
+    """Update the job's row, and with it lock it, so that the rest of the transaction is fenced too.
+
+    Raises:
+        FencedOff: the attempt no longer holds the job.
+    """
+    statement = (
+        update(JobRow)
+        .where(guard(claim))
+        .values(dict(values))
+        .returning(JobRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    row = session.scalars(statement).one_or_none()
+    if row is None:
+        raise FencedOff(f"attempt {claim.attempt} no longer holds {claim.job_id}")
+    return row

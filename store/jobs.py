@@ -1,0 +1,176 @@
+"""Jobs as their owner sees them: submit, look, list, cancel, delete. What a worker does to them is in `attempts`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete as delete_from
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from steepest.spec.errors import Conflict, FieldProblem, NotFound, ValidationFailed
+from steepest.spec.job import JobSpec
+from steepest.spec.resolved import ResolvedJobSpec
+from steepest.spec.states import HELD, MEANING, TERMINAL, DatasetState, JobState
+from store import blobs, events, ids
+from store.database import now
+from store.models import CheckpointRow, DatasetRow, JobRow, LabelRow
+from store.pages import DEFAULT_LIMIT, Page, newest_first
+from store.transitions import move, to
+
+FIRST_REMINDER: Final = timedelta(seconds=30)
+"""How long the reconciler waits for the first announcement to have an effect."""
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs a list shows; None does not filter."""
+
+    status: JobState | None = None
+    dataset_id: str | None = None
+    name: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    created_after: datetime | None = None
+
+
+def submit(
+    session: Session, account_id: str, spec: JobSpec, resolved: ResolvedJobSpec, warnings: Sequence[str] = ()
+) -> JobRow:
+    """Save a queued job with its first event. The caller announces it, once this transaction is committed.
+
+    Raises:
+        ValidationFailed: the account has no such data set.
+        Conflict: the data set is not ready.
+    """
+    _use_dataset(session, account_id, spec.dataset)
+    moment = now(session)
+    row = JobRow(
+        id=ids.new_id(ids.JOB),
+        account_id=account_id,
+        dataset_id=spec.dataset,
+        name=spec.name,
+        status=JobState.QUEUED,
+        priority=spec.priority,
+        device=resolved.device,
+        spec=spec,
+        resolved_spec=resolved,
+        labels=dict(spec.metadata),
+        warnings=list(warnings),
+        created_at=moment,
+        epochs=resolved.epochs,
+        last_event=1,
+        announce_at=moment + FIRST_REMINDER,
+        announcements=1,
+    )
+    session.add(row)
+    session.flush()
+    session.add_all(
+        LabelRow(account_id=account_id, job_id=row.id, key=key, value=value) for key, value in row.labels.items()
+    )
+    events.record(session, row, "job.queued", moment, status=JobState.QUEUED)
+    return row
+
+
+def get(session: Session, account_id: str, job_id: str) -> JobRow:
+    """A job.
+
+    Raises:
+        NotFound: the account has none of this id.
+    """
+    row = session.scalars(select(JobRow).where(JobRow.account_id == account_id, JobRow.id == job_id)).first()
+    if row is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return row
+
+
+def page(
+    session: Session,
+    account_id: str,
+    wanted: JobFilter | None = None,
+    limit: int = DEFAULT_LIMIT,
+    after: str | None = None,
+) -> Page[JobRow]:
+    """The account's jobs, newest first.
+
+    Raises:
+        InvalidRequest: `after` is no job's id.
+    """
+    wanted = wanted or JobFilter()
+    query = select(JobRow).where(JobRow.account_id == account_id)
+    if wanted.status is not None:
+        query = query.where(JobRow.status == wanted.status)
+    if wanted.dataset_id is not None:
+        query = query.where(JobRow.dataset_id == wanted.dataset_id)
+    if wanted.name is not None:
+        query = query.where(JobRow.name == wanted.name)
+    for key, value in wanted.metadata.items():
+        labelled = select(LabelRow.job_id).where(
+            LabelRow.account_id == account_id, LabelRow.key == key, LabelRow.value == value
+        )
+        query = query.where(JobRow.id.in_(labelled))
+    if wanted.created_after is not None:
+        # The id bounds the search by its index; the time itself decides.
+        query = query.where(
+            JobRow.id >= ids.earliest(ids.JOB, wanted.created_after), JobRow.created_at > wanted.created_after
+        )
+    return newest_first(session, query, JobRow.id, ids.JOB, limit, after)
+
+
+def cancel(session: Session, account_id: str, job_id: str) -> JobRow:
+    """Cancel a job: at once where no worker holds it, else by asking its worker. To ask again changes nothing.
+
+    Raises:
+        NotFound: the account has no such job.
+        Conflict: it is over already.
+    """
+    moment = now(session)
+    moves = {**to(JobState.CANCELLING), **to(JobState.CANCELLED, frozenset(JobState) - HELD)}
+    guard = (JobRow.account_id == account_id) & (JobRow.id == job_id)
+    row = move(session, moves, guard, moment)
+    if row is None:
+        row = get(session, account_id, job_id)
+        if row.status not in (JobState.CANCELLING, JobState.CANCELLED):
+            raise Conflict(
+                f"The job is {row.status.value} ({MEANING[row.status]}): there is nothing to cancel. "
+                "It can be deleted.",
+                state=row.status.value,
+            )
+    return row
+
+
+def delete(session: Session, account_id: str, job_id: str) -> None:
+    """Remove a finished job with its history, events and checkpoints, and the bytes that nothing else refers to.
+
+    Raises:
+        NotFound: the account has no such job.
+        Conflict: it is not over.
+    """
+    owned = (JobRow.account_id == account_id, JobRow.id == job_id)
+    row = session.scalars(select(JobRow).where(*owned).with_for_update()).first()
+    if row is None:
+        raise NotFound(f"There is no job {job_id}.")
+    if row.status not in TERMINAL:
+        raise Conflict(
+            f"The job is {row.status.value} ({MEANING[row.status]}). "
+            "Cancel it, wait until it has stopped, then delete it.",
+            state=row.status.value,
+        )
+    stored = session.execute(
+        select(CheckpointRow.blob_id, CheckpointRow.state_blob_id).where(
+            CheckpointRow.account_id == account_id, CheckpointRow.job_id == job_id
+        )
+    ).all()
+    session.execute(delete_from(JobRow).where(*owned).execution_options(synchronize_session=False))
+    blobs.let_go(session, (blob_id for pair in stored for blob_id in pair))
+
+
+def _use_dataset(session: Session, account_id: str, dataset_id: str) -> None:
+    """Make sure that the data set stays until this transaction has saved the job that needs it."""
+    query = select(DatasetRow.status).where(DatasetRow.account_id == account_id, DatasetRow.id == dataset_id)
+    status = session.scalars(query.with_for_update(read=True)).first()
+    if status is None:
+        detail = f"there is no data set {dataset_id}"
+        raise ValidationFailed(f"/dataset: {detail}", problems=[FieldProblem(pointer="/dataset", detail=detail)])
+    if status is not DatasetState.READY:
+        raise Conflict(f"The data set is {status.value}; a job needs one that is ready.", state=status.value)

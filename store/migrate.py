@@ -1,0 +1,83 @@
+"""Bring a database to the schema of this release, and tell whether it is there."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from steepest.spec.errors import SteepestError
+from store.database import Database
+
+_MIGRATIONS: Final = Path(__file__).resolve().parent.parent / "migrations"
+
+
+class SchemaMismatch(SteepestError):
+    """The database was made by another release."""
+
+    code, title = "schema_mismatch", "The database is of another release"
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Apply what is missing. Safe to call by several processes at once: one does it, the others wait and find it done.
+
+    Raises:
+        SchemaMismatch: the database is of a later release.
+    """
+    _refuse_later(database)
+    _run(database, command.upgrade, revision)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Take migrations back, down to `revision` or `base`."""
+    _run(database, command.downgrade, revision)
+
+
+def current(database: Database) -> str | None:
+    """The database's revision; None when it is empty."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """The revision of this release."""
+    revision = ScriptDirectory.from_config(config()).get_current_head()
+    if revision is None:
+        raise AssertionError("there is at least one migration")
+    return revision
+
+
+def check(database: Database) -> None:
+    """Make sure that the schema is this release's.
+
+    Raises:
+        SchemaMismatch: it is not; the detail says what to do.
+    """
+    found = current(database)
+    if found != head():
+        _refuse_later(database)
+        raise SchemaMismatch("the database's schema is older than this release; run: python -m store.admin migrate")
+
+
+def _run(database: Database, step: Callable[[Config, str], None], revision: str) -> None:
+    with database.exclusive() as connection:
+        alembic = config()
+        alembic.attributes["connection"] = connection
+        step(alembic, revision)
+
+
+def _refuse_later(database: Database) -> None:
+    found = current(database)
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise SchemaMismatch("the database was made by a later release of steepest; use that release or a later one")
+
+
+def config() -> Config:
+    """Alembic's configuration, without a file."""
+    made = Config()
+    made.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return made
