@@ -18,6 +18,7 @@ SteepestError
 JobFailed                  what a job's `error` holds; never an HTTP answer of its own
 ├── Diverged
 ├── DataUnusable
+├── OutOfMemory
 └── Poison
 """
 
@@ -220,6 +221,12 @@ class DataUnusable(JobFailed):
     """The data cannot be read or cannot serve this job. Each problem's pointer is `/rows/<line>/<column>`."""
 
     status, code, title, fault, retryable = 422, "data_unusable", "The data cannot be used", "user", False
+
+
+class OutOfMemory(JobFailed):
+    """The job needs more memory than a worker has."""
+
+    status, code, title, fault, retryable = 422, "out_of_memory", "Not enough memory", "user", False
 
 
 class Poison(JobFailed):
