@@ -1,4 +1,4 @@
-"""gunicorn's settings: `gunicorn --config python:service.gunicorn service.wsgi:app`, with `--workers 2` in production."""
+"""gunicorn's settings: `gunicorn --config python:service.gunicorn service.wsgi:app`; production adds `--workers 2`."""
 
 import os
 
