@@ -70,6 +70,8 @@ def _explain(item: ErrorDetails, model: type[BaseModel], body: Any) -> tuple[str
     if kind == "extra_forbidden":
         name = str(path[-1])
         detail = f'unknown field "{name}"' + suggestion(name, _siblings(item["loc"], model, body))
+    elif kind == "tuple_type":
+        detail = "must be a list"
     elif kind == "missing":
         detail = "this field is required"
     elif kind == "literal_error":
