@@ -56,25 +56,24 @@ def assign(body: Body, setting: str) -> None:
         value = text
     *parents, last = path.split(".")
     here: Any = body
-    for name in parents:
-        here = _inside(here, name, setting)
-    if isinstance(here, list):
-        here[_index(here, last, setting)] = value
-    elif isinstance(here, dict):
-        here[last] = value
-    else:
-        raise click.BadParameter(f"--set {setting}: {'.'.join(parents)} is {json.dumps(here)} and has no fields")
+    for name, following in zip(parents, [*parents[1:], last], strict=True):
+        # A place that is not there yet becomes what the next step of the path asks for.
+        here = _enter(here, name, [] if following.isdecimal() else {}, setting)
+    _enter(here, last, value, setting, replace=True)
 
 
-def _inside(here: Any, name: str, setting: str) -> Any:
-    if isinstance(here, list):
-        return here[_index(here, name, setting)]
+def _enter(here: Any, name: str, value: Any, setting: str, *, replace: bool = False) -> Any:
+    """What lies under `name`, after putting `value` there if nothing does, or in any case."""
     if isinstance(here, dict):
-        return here.setdefault(name, {})
-    raise click.BadParameter(f"--set {setting}: {json.dumps(here)} has no field {name}")
-
-
-def _index(here: list[Any], name: str, setting: str) -> int:
-    if name.isdecimal() and int(name) < len(here):
-        return int(name)
-    raise click.BadParameter(f"--set {setting}: {name} is no place in a list of {len(here)}, counted from 0")
+        if replace or name not in here:
+            here[name] = value
+        return here[name]
+    if not isinstance(here, list):
+        raise click.BadParameter(f"--set {setting}: {json.dumps(here)} has no field {name}")
+    if not name.isdecimal() or int(name) > len(here):
+        raise click.BadParameter(f"--set {setting}: {name} is no place in a list of {len(here)}, counted from 0")
+    if int(name) == len(here):
+        here.append(value)
+    elif replace:
+        here[int(name)] = value
+    return here[int(name)]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from steepest.cli.output import number, percent, table
+from steepest.cli.output import loss, number, percent, table
 
 if TYPE_CHECKING:
     from steepest.spec.answers import Result
@@ -26,7 +26,7 @@ def figure(result: "Result | None") -> str:
 def print_figures(result: "Result") -> None:
     """Loss and score of each part of the rows."""
     rows = [
-        ("loss", *(number(value) for value in (result.training_loss, result.validation_loss, result.test_loss))),
+        ("loss", *(loss(value) for value in (result.training_loss, result.validation_loss, result.test_loss))),
         *_scores(result),
     ]
     table(("", *PARTS), rows, right=PARTS)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Protocol, Self
 import click
 
 from steepest.cli.figures import print_figures
-from steepest.cli.output import duration, echo, emit, number, percent, stderr_console
+from steepest.cli.output import duration, echo, emit, loss, number, percent, stderr_console
 from steepest.cli.service import Service, connected, pass_service
 
 if TYPE_CHECKING:
     from steepest.client import Client
-    from steepest.spec.answers import Epoch, Job
+    from steepest.spec.answers import Epoch, Job, Result
 
 LINES = 20
 """About so many epochs get a line of their own where there is no terminal."""
@@ -38,8 +38,9 @@ def watch(service: Service, client: "Client", job: str) -> None:
     try:
         ended = until_end(service, client, job)
     except KeyboardInterrupt:
-        echo(f"\nThe job goes on without you. Come back: {service.again(f'follow {job}')}", err=True)
-        echo(f"Stop it: {service.again(f'cancel {job}')}", err=True)
+        click.echo("\nThe job goes on without you. To come back, or to stop it:", err=True)
+        for command in ("follow", "cancel"):
+            echo(f"  {service.again(f'{command} {job}')}", err=True)
         raise click.exceptions.Exit(130) from None
     conclude(service, ended)
 
@@ -70,15 +71,15 @@ def conclude(service: Service, job: "Job") -> None:
         return
     for warning in job.warnings:
         echo(f"Warning: {warning}", err=True)
-    echo(_headline(job))
+    echo(f"{job.id} succeeded:")
+    echo(_course(job, job.result))
     print_figures(job.result)
-    echo(f"Its weights: {service.again(f'weights {job.id} -o model.safetensors')}")
+    echo("Its weights:")
+    echo(f"  {service.again(f'weights {job.id} -o model.safetensors')}")
 
 
-def _headline(job: "Job") -> str:
-    result = job.result
-    if result is None:
-        return f"{job.id} {job.status}"
+def _course(job: "Job", result: "Result") -> str:
+    """How training went, in one line."""
     took = (job.finished_at - job.started_at).total_seconds() if job.started_at and job.finished_at else None
     parts = [
         f"{result.epochs} epochs" + (f" in {duration(took)}" if took is not None else ""),
@@ -86,7 +87,7 @@ def _headline(job: "Job") -> str:
         f"best epoch {result.best_epoch}" if result.best_epoch else None,
         f"{result.parameters:,} parameters",
     ]
-    return f"{job.id} {job.status}: " + ", ".join(part for part in parts if part)
+    return ", ".join(part for part in parts if part)
 
 
 def _latest(client: "Client", job: "Job") -> "Epoch | None":
@@ -174,7 +175,7 @@ class Bar:
             description=_waiting(job),
             # A queued job has a pulsing bar; one that stopped early is as done as one that ran all its epochs.
             total=None if job.status == "queued" else 1.0,
-            completed=1.0 if job.is_terminal else progress.fraction,
+            completed=1.0 if job.status == "succeeded" else progress.fraction,
             epoch=f"{progress.epoch}/{progress.epochs}",
             figures=" ".join(_figures(epoch)) if epoch else "",
             eta="" if left is None else f"{duration(left)} left",
@@ -190,8 +191,8 @@ def _figures(epoch: "Epoch") -> list[str]:
     score = epoch.validation_accuracy if epoch.validation_accuracy is not None else epoch.training_accuracy
     r2 = epoch.validation_r2 if epoch.validation_r2 is not None else epoch.training_r2
     return [
-        f"loss {number(epoch.training_loss)}",
-        *([f"val {number(epoch.validation_loss)}"] if epoch.validation_loss is not None else []),
+        f"loss {loss(epoch.training_loss)}",
+        *([f"val {loss(epoch.validation_loss)}"] if epoch.validation_loss is not None else []),
         *([f"acc {percent(score)}"] if score is not None else []),
         *([f"R2 {number(r2)}"] if r2 is not None else []),
     ]

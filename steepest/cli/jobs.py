@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from steepest.cli.figures import figure, print_figures
-from steepest.cli.output import age, duration, echo, emit, facts, moment, number, percent, table
+from steepest.cli.output import age, duration, echo, emit, facts, loss, moment, number, percent, table
 from steepest.cli.service import Service, connected, pass_service
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def show_epochs(service: Service, job: str) -> None:
     rows = [
         (
             str(epoch.epoch),
-            number(epoch.training_loss),
-            number(epoch.validation_loss),
+            loss(epoch.training_loss),
+            loss(epoch.validation_loss),
             percent(epoch.training_accuracy) if score == "ACCURACY" else number(epoch.training_r2),
             percent(epoch.validation_accuracy) if score == "ACCURACY" else number(epoch.validation_r2),
         )
@@ -154,7 +154,9 @@ def _describe(job: "Job") -> None:
             ("data set", job.dataset),
             ("task", f"{spec.task}: {spec.target} from {_columns(spec.features)}"),
             ("network", _network(spec)),
-            ("training", _training(spec)),
+            ("loss", spec.loss.name),
+            ("optimizer", f"{spec.optimizer.name}, learning rate {spec.optimizer.learning_rate:g}"),
+            ("batch size", str(spec.batch_size)),
             ("epochs", f"{progress.epoch} of {progress.epochs}{eta}"),
             ("created", moment(job.created_at)),
             ("took", None if took is None else duration(took)),
@@ -172,11 +174,3 @@ def _columns(names: tuple[str, ...]) -> str:
 def _network(spec: "ResolvedJobSpec") -> str:
     hidden = [f"{layer.units} {layer.activation}" for layer in spec.layers]
     return ", ".join([*hidden, f"{spec.output_activation} output"])
-
-
-def _training(spec: "ResolvedJobSpec") -> str:
-    optimizer = spec.optimizer
-    return (
-        f"{spec.loss.name} by {optimizer.name}, learning rate {optimizer.learning_rate:g}, "
-        f"batch size {spec.batch_size}, {spec.precision}"
-    )

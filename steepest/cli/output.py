@@ -87,13 +87,17 @@ def facts(pairs: Sequence[tuple[str, str | None]]) -> None:
 
 
 def number(value: float | None) -> str:
-    """A loss or statistic to four figures."""
-    return "-" if value is None else f"{value:,}" if value == int_or_none(value) else f"{value:.4g}"
+    """A count as it is, a statistic to four figures."""
+    if value is None:
+        return "-"
+    return f"{int(value):,}" if abs(value) < 1e9 and value == int(value) else f"{value:.4g}"
 
 
-def int_or_none(value: float) -> int | None:
-    """The whole number that a float of ordinary size is, if it is one."""
-    return int(value) if abs(value) < 1e15 and value == int(value) else None
+def loss(value: float | None) -> str:
+    """A loss, in a width that does not jump from epoch to epoch."""
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
 
 
 def percent(value: float | None) -> str:

@@ -1,6 +1,9 @@
 """Errors as a person, or with `--json` a program, wants to read them: on stderr."""
 
 import os
+import shutil
+import sys
+import textwrap
 import traceback
 
 import click
@@ -16,15 +19,14 @@ def report(error: Exception, *, as_json: bool) -> None:
         return
     if os.environ.get("STEEPEST_DEBUG"):
         traceback.print_exception(error)
-    click.echo("\n".join(_lines(error)), err=True)
+    _say(*_lines(error))
 
 
 def explain(error: JobError, subject: str) -> None:
     """Say why a job or a data set failed."""
-    for line in (f"Error: {subject} failed. {error.title}: {error.detail}", *_problems(error)):
-        click.echo(printable(line), err=True)
+    _say(f"Error: {subject} failed. {error.title}: {error.detail}", *_problems(error))
     if error.retryable:
-        click.echo("This is not your doing; the same request may succeed when it is made again.", err=True)
+        _say("This is not your doing; the same request may succeed when it is made again.")
 
 
 def _lines(error: Exception) -> list[str]:
@@ -35,16 +37,25 @@ def _lines(error: Exception) -> list[str]:
         lines = [f"Error: {head}", *(_problems(problem) if len(problem.errors) > 1 else ())]
         if problem.status >= 500 and problem.request_id:
             lines.append(f"The server's log knows it as request {problem.request_id}.")
-        return [printable(line) for line in lines]
+        return lines
     if isinstance(error, OSError) and error.strerror:
-        return [printable(f"Error: {error.filename or 'the file'}: {error.strerror}")]
+        return [f"Error: {error.filename or 'the file'}: {error.strerror}"]
     if isinstance(error, ValueError | TimeoutError):
-        return [printable(f"Error: {error}")]
+        return [f"Error: {error}"]
     return [
-        printable(f"Error: unexpected {type(error).__name__}: {error}"),
+        f"Error: unexpected {type(error).__name__}: {error}",
         "Please report it; STEEPEST_DEBUG=1 shows where it happened.",
     ]
 
 
 def _problems(problem: Problem) -> list[str]:
-    return [printable(f"  {item.pointer or 'the body'}: {item.detail}") for item in problem.errors]
+    return [f"  {item.pointer or 'the body'}: {item.detail}" for item in problem.errors]
+
+
+def _say(*lines: str) -> None:
+    """Lines on stderr, broken between words where a person reads them."""
+    for line in map(printable, lines):
+        if sys.stderr.isatty():
+            columns = shutil.get_terminal_size().columns
+            line = textwrap.fill(line, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        click.echo(line, err=True)
