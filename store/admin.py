@@ -18,31 +18,31 @@ from store.settings import Settings
 @click.pass_context
 def admin(context: click.Context) -> None:
     """Administer the database that STEEPEST_DATABASE_URL names (by default the one in STEEPEST_HOME)."""
-    settings = Settings.from_environment(os.environ)
-    context.obj = context.with_resource(Database(settings.database_url))
+    context.obj = Settings.from_environment(os.environ).database_url
 
 
 @admin.command("migrate")
 @click.option("--first-key", is_flag=True, help="Make an admin key if there is none, and print it, once.")
 @click.pass_obj
-def migrate_command(database: Database, first_key: bool) -> None:
+def migrate_command(url: str, first_key: bool) -> None:
     """Bring the database to this release's schema."""
-    before = migrate.current(database)
-    migrate.upgrade(database)
+    before = migrate.current(url)
+    migrate.upgrade(url)
     after = migrate.head()
     click.echo(f"The database is at {after}." if before == after else f"The database went from {before} to {after}.")
     if first_key:
-        with database.write() as session:
+        with Database(url) as database, database.write() as session:
             secret = keys.ensure_first_key(session)
         if secret is not None:
             click.echo(f"The first API key, shown this once: {secret}")
 
 
 @admin.group("keys")
-@click.pass_obj
-def keys_group(database: Database) -> None:
+@click.pass_context
+def keys_group(context: click.Context) -> None:
     """Make, list and revoke API keys."""
-    migrate.check(database)
+    migrate.check(context.obj)
+    context.obj = context.with_resource(Database(context.obj))
 
 
 @keys_group.command("create")

@@ -1,21 +1,24 @@
-"""Logs: one JSON object a line on standard error, the same for every process. Entry points call `configure` once."""
+"""One JSON object per line on standard error, for this code's own log and for that of the libraries alike."""
 
 import logging
 import sys
-from typing import Final
 
 import structlog
+from structlog.typing import Processor
 
-_SHARED: Final[list[structlog.types.Processor]] = [
+_SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
+    structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
+    structlog.processors.StackInfoRenderer(),
+    structlog.processors.format_exc_info,
+)
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Send structlog's and the standard library's records to standard error."""
+    """Send every log record of this process to standard error. Whatever is bound (job, attempt) goes with it."""
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -28,8 +31,7 @@ def configure(level: int = logging.INFO) -> None:
             foreign_pre_chain=_SHARED,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(default=repr),
             ],
         )
     )

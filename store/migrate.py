@@ -21,25 +21,26 @@ class SchemaMismatch(SteepestError):
     code, title = "schema_mismatch", "The database is of another release"
 
 
-def upgrade(database: Database, revision: str = "head") -> None:
+def upgrade(url: str, revision: str = "head") -> None:
     """Apply what is missing. Safe to call by several processes at once: one does it, the others wait and find it done.
 
     Raises:
         SchemaMismatch: the database is of a later release.
+        Unavailable: it does not answer.
     """
-    _refuse_later(database)
-    _run(database, command.upgrade, revision)
+    _refuse_later(current(url))
+    _run(url, command.upgrade, revision)
 
 
-def downgrade(database: Database, revision: str) -> None:
+def downgrade(url: str, revision: str) -> None:
     """Take migrations back, down to `revision` or `base`."""
-    _run(database, command.downgrade, revision)
+    _run(url, command.downgrade, revision)
 
 
-def current(database: Database) -> str | None:
+def current(url: str) -> str | None:
     """The database's revision; None when it is empty."""
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    with Database(url) as database, database.read() as session:
+        return MigrationContext.configure(session.connection()).get_current_revision()
 
 
 def head() -> str:
@@ -50,30 +51,16 @@ def head() -> str:
     return revision
 
 
-def check(database: Database) -> None:
+def check(url: str) -> None:
     """Make sure that the schema is this release's.
 
     Raises:
         SchemaMismatch: it is not; the detail says what to do.
     """
-    found = current(database)
+    found = current(url)
+    _refuse_later(found)
     if found != head():
-        _refuse_later(database)
         raise SchemaMismatch("the database's schema is older than this release; run: python -m store.admin migrate")
-
-
-def _run(database: Database, step: Callable[[Config, str], None], revision: str) -> None:
-    with database.exclusive() as connection:
-        alembic = config()
-        alembic.attributes["connection"] = connection
-        step(alembic, revision)
-
-
-def _refuse_later(database: Database) -> None:
-    found = current(database)
-    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
-    if found is not None and found not in known:
-        raise SchemaMismatch("the database was made by a later release of steepest; use that release or a later one")
 
 
 def config() -> Config:
@@ -81,3 +68,16 @@ def config() -> Config:
     made = Config()
     made.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return made
+
+
+def _run(url: str, step: Callable[[Config, str], None], revision: str) -> None:
+    with Database(url) as database, database.exclusive() as connection:
+        alembic = config()
+        alembic.attributes["connection"] = connection
+        step(alembic, revision)
+
+
+def _refuse_later(found: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise SchemaMismatch("the database was made by a later release of steepest; use that release or a later one")
