@@ -102,6 +102,18 @@ def page(session: Session, account_id: str, limit: int = DEFAULT_LIMIT, after: s
     return newest_first(session, query, DatasetRow.id, ids.DATASET, limit, after)
 
 
+def rename(session: Session, account_id: str, dataset_id: str, name: str) -> DatasetRow:
+    """Give a data set another name.
+
+    Raises:
+        NotFound: the account has no such data set.
+    """
+    row = get(session, account_id, dataset_id)
+    row.name = name
+    session.flush()
+    return row
+
+
 def delete(session: Session, account_id: str, dataset_id: str) -> None:
     """Remove a data set, and its bytes if nothing else refers to them. Finished jobs keep what they made of it.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypedDict
 
 from sqlalchemy import delete as delete_from
 from sqlalchemy import select
@@ -32,6 +32,13 @@ class JobFilter:
     name: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     created_after: datetime | None = None
+
+
+class JobChanges(TypedDict, total=False):
+    """What may be changed of a job at any time; what is not named stays as it is."""
+
+    name: str | None
+    metadata: Mapping[str, str]
 
 
 def submit(
@@ -65,9 +72,7 @@ def submit(
     )
     session.add(row)
     session.flush()
-    session.add_all(
-        LabelRow(account_id=account_id, job_id=row.id, key=key, value=value) for key, value in row.labels.items()
-    )
+    _save_labels(session, row)
     events.record(session, row, "job.queued", moment, status=JobState.QUEUED)
     return row
 
@@ -117,6 +122,24 @@ def page(
     return newest_first(session, query, JobRow.id, ids.JOB, limit, after)
 
 
+def change(session: Session, account_id: str, job_id: str, changes: JobChanges) -> JobRow:
+    """Give a job another name or other metadata.
+
+    Raises:
+        NotFound: the account has no such job.
+    """
+    row = get(session, account_id, job_id)
+    if "name" in changes:
+        row.name = changes["name"]
+    if "metadata" in changes:
+        labels = delete_from(LabelRow).where(LabelRow.account_id == account_id, LabelRow.job_id == job_id)
+        session.execute(labels.execution_options(synchronize_session=False))
+        row.labels = dict(changes["metadata"])
+        _save_labels(session, row)
+    session.flush()
+    return row
+
+
 def cancel(session: Session, account_id: str, job_id: str) -> JobRow:
     """Cancel a job: at once where no worker holds it, else by asking its worker. To ask again changes nothing.
 
@@ -163,6 +186,12 @@ def delete(session: Session, account_id: str, job_id: str) -> None:
     ).all()
     session.execute(delete_from(JobRow).where(*owned).execution_options(synchronize_session=False))
     blobs.let_go(session, (blob_id for pair in stored for blob_id in pair))
+
+
+def _save_labels(session: Session, row: JobRow) -> None:
+    session.add_all(
+        LabelRow(account_id=row.account_id, job_id=row.id, key=key, value=value) for key, value in row.labels.items()
+    )
 
 
 def _use_dataset(session: Session, account_id: str, dataset_id: str) -> None:
