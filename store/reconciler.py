@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import select, update
 
 from steepest.spec.errors import SteepestError, Unavailable
-from store import attempts, blobs, datasets, idempotency, logs, workers
+from store import attempts, datasets, idempotency, logs, orphans, workers
 from store.database import Database, now
 from store.models import DatasetRow, JobRow
 from store.queue import Queue
@@ -141,9 +141,9 @@ class Reconciler:
             return True
 
     def _sweep(self) -> int:
-        swept = blobs.remove_deleted(self._database)
+        swept = orphans.remove(self._database)
         if self._looks % self._looks_between_sweeps == 0:
-            swept += blobs.sweep(self._database)
+            swept += orphans.sweep(self._database)
             with self._database.write() as session:
                 idempotency.sweep(session)
                 workers.forget_silent(session, SILENT)
