@@ -1,0 +1,58 @@
+"""Whether the service is alive, and whether it can take and run jobs. Neither needs a key."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+
+from flask import Response
+
+from service.context import service
+from service.http.resource import Resource, reply
+from steepest.spec.answers import Component, Health, Readiness
+from steepest.spec.errors import SteepestError
+from store import workers
+
+resource = Resource("health", __name__, tag="Health")
+
+
+@resource.operation("GET", "/healthz", "getHealth", scope=None, answer=Health)
+def get_health() -> Response:
+    """Say that the process is alive, and its version."""
+    return reply(Health(version=version("steepest")))
+
+
+@resource.operation(
+    "GET",
+    "/readyz",
+    "getReadiness",
+    scope=None,
+    answer=Readiness,
+    statuses={503: "Not ready; the components say in words what does not answer."},
+)
+def get_readiness() -> Response:
+    """Say whether the database, the broker and at least one worker answer."""
+    components = {
+        "database": _component(service().database.ping, "answers"),
+        "broker": _component(service().queue.ping, "answers"),
+        "worker": _workers(),
+    }
+    ready = all(component.ok for component in components.values())
+    return reply(Readiness(ok=ready, components=components), 200 if ready else 503)
+
+
+def _component(ask: Callable[[], object], fine: str) -> Component:
+    try:
+        ask()
+    except SteepestError as error:
+        return Component(ok=False, detail=error.detail)
+    return Component(ok=True, detail=fine)
+
+
+def _workers() -> Component:
+    try:
+        with service().database.read() as session:
+            alive = workers.alive(session, service().settings.lease_seconds)
+    except SteepestError:
+        return Component(ok=False, detail="unknown while the database does not answer")
+    if not alive:
+        return Component(ok=False, detail="no worker has given a sign of life; jobs are accepted and wait for one")
+    return Component(ok=True, detail="1 answers" if alive == 1 else f"{alive} answer")

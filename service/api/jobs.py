@@ -1,0 +1,196 @@
+"""Training jobs: submit, look, list, wait, cancel, change, delete."""
+
+from typing import Annotated, Any, Final
+
+from flask import Response, request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from service import answers
+from service.context import service
+from service.http.auth import principal
+from service.http.conditional import conditional
+from service.http.idempotency import fingerprint, idempotent, replay
+from service.http.json_body import read_json
+from service.http.query import PageQuery, Query
+from service.http.resource import Resource, no_content, reply
+from service.poll import changed
+from service.submission import Submission, examine
+from steepest.spec.answers import Job, JobValidation, Page
+from steepest.spec.job import JobSpec, Metadata, MetadataKey, MetadataValue, Name
+from steepest.spec.states import TERMINAL, JobState
+from store import events, jobs
+from store.jobs import JobChanges, JobFilter
+from store.models import JobRow
+
+resource = Resource("jobs", __name__, tag="Jobs", url_prefix="/v1")
+
+LONGEST_WAIT: Final = 30
+"""Seconds that a poll may take."""
+
+SECONDS_TO_NEXT_LOOK: Final = 1
+"""What those who poll are told to leave between two looks at a job that goes on."""
+
+ETAG: Final = {"ETag": "Differs whenever the job does.", "Retry-After": "Seconds until another look is worth it."}
+
+
+class SubmitQuery(Query):
+    """How to submit."""
+
+    validate_only: bool = Field(default=False, description="Say what would be trained, and create nothing.")
+
+
+class JobsQuery(PageQuery):
+    """Which jobs to list."""
+
+    status: JobState | None = Field(default=None, description="Only jobs in this state.")
+    dataset: str | None = Field(default=None, max_length=64, description="Only jobs on this data set.")
+    name: str | None = Field(default=None, max_length=200, description="Only jobs of this name.")
+    metadata: dict[MetadataKey, MetadataValue] = Field(
+        default={}, max_length=8, description="Only jobs with this metadata: `metadata[key]=value`."
+    )
+    created_after: AwareDatetime | None = Field(default=None, description="Only jobs created later, RFC 3339.")
+
+
+class WaitQuery(Query):
+    """How long to wait."""
+
+    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT)] = Field(
+        default=0.0,
+        description="Seconds to wait, 30 at most: for the job's end, or with `If-None-Match` for any change.",
+    )
+
+
+class JobChange(BaseModel):
+    """What may be changed of a job at any time. A field that is not given stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: Name | None = None
+    metadata: Metadata = Field(default={}, description="Replaces all of it.")
+
+
+@resource.operation(
+    "POST",
+    "/jobs",
+    "createJob",
+    scope="write",
+    query=SubmitQuery,
+    body=JobSpec,
+    parsed=False,
+    answer=Job,
+    status=201,
+    headers={"Location": "Where the job is."},
+    also={200: JobValidation},
+    request_headers=("Idempotency-Key",),
+)
+def create_job(query: SubmitQuery) -> Response:
+    """Submit a training job, or with `validate_only=true` see what would be trained.
+
+    The answer holds the resolved spec, in which every `"auto"` is replaced. All problems are named at once.
+    """
+    account_id, limits = principal().account_id, service().settings.limits
+    body = read_json(limits.json_bytes)
+    if query.validate_only:
+        return reply(_examine(account_id, body).validation())
+    this = fingerprint(request.get_data())
+    with idempotent(account_id, this) as create:
+        if create.stored is not None:
+            return replay(create.stored)
+        submission = _examine(account_id, body)
+
+        def save(session: Session) -> Response:
+            spec, resolved, warnings = submission.spec, submission.resolved, submission.resolution.warnings
+            row = jobs.submit(session, account_id, spec, resolved, warnings)
+            return _answer(session, row, 201, {"Location": f"/v1/jobs/{row.id}"})
+
+        response = create.run(this, save)
+    service().queue.announce_job(response.headers["Location"].rsplit("/", 1)[1], submission.resolved.device)
+    return response
+
+
+@resource.operation("GET", "/jobs", "listJobs", scope="read", query=JobsQuery, answer=Page[Job])
+def list_jobs(query: JobsQuery) -> Response:
+    """List jobs, newest first. All filters have to hold."""
+    account_id = principal().account_id
+    wanted = JobFilter(query.status, query.dataset, query.name, query.metadata, query.created_after)
+    with service().database.read() as session:
+        page = jobs.page(session, account_id, wanted, query.limit, query.after)
+        moves = events.transitions(session, account_id, [row.id for row in page.rows])
+    data = [answers.job(row, moves.get(row.id, [])) for row in page.rows]
+    foreign = {index: answers.foreign_to(row) for index, row in enumerate(page.rows)}
+    return reply(
+        Page[Job].model_construct(object="list", data=data, has_more=page.has_more, next=page.next),
+        exclude={"data": foreign} if foreign else None,
+    )
+
+
+@resource.operation(
+    "GET",
+    "/jobs/<id:job_id>",
+    "getJob",
+    scope="read",
+    query=WaitQuery,
+    answer=Job,
+    statuses={304: "The job is still as the ETag says."},
+    headers=ETAG,
+    request_headers=("If-None-Match",),
+)
+def get_job(job_id: str, query: WaitQuery) -> Response:
+    """Look at a job, or wait for its end.
+
+    With `wait` the answer comes when the job is over, or after that many seconds; with `If-None-Match` too, as soon as
+    the job differs from what the ETag stands for.
+    """
+    response = _job(job_id)
+    if not query.wait or response.headers.get("Retry-After") is None:
+        return conditional(response)
+    known = (response.get_etag()[0] or "") in request.if_none_match
+    if request.if_none_match and not known:
+        return conditional(response)
+    changed(job_id, any_change=known, seconds=query.wait)
+    return conditional(_job(job_id))
+
+
+@resource.operation("PATCH", "/jobs/<id:job_id>", "updateJob", scope="write", body=JobChange, answer=Job)
+def update_job(job_id: str, body: JobChange) -> Response:
+    """Rename a job or replace its metadata, in whatever state it is."""
+    with service().database.write() as session:
+        changes = JobChanges(**{name: getattr(body, name) for name in body.model_fields_set})  # type: ignore[typeddict-item]  # its very fields
+        row = jobs.change(session, principal().account_id, job_id, changes)
+        return _answer(session, row)
+
+
+@resource.operation("POST", "/jobs/<id:job_id>/cancel", "cancelJob", scope="write", answer=Job)
+def cancel_job(job_id: str) -> Response:
+    """Stop a job for good: at once when it is queued, within a second when it runs. To ask again changes nothing."""
+    with service().database.write() as session:
+        return _answer(session, jobs.cancel(session, principal().account_id, job_id))
+
+
+@resource.operation("DELETE", "/jobs/<id:job_id>", "deleteJob", scope="write", status=204)
+def delete_job(job_id: str) -> Response:
+    """Delete a job that is over, with its history and its weights."""
+    with service().database.write() as session:
+        jobs.delete(session, principal().account_id, job_id)
+    return no_content()
+
+
+def _examine(account_id: str, body: Any) -> Submission:
+    with service().database.read() as session:
+        return examine(session, account_id, body, service().settings.limits)
+
+
+def _job(job_id: str) -> Response:
+    with service().database.read() as session:
+        response = _answer(session, jobs.get(session, principal().account_id, job_id))
+    response.add_etag()
+    return response
+
+
+def _answer(session: Session, row: JobRow, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    moves = events.transitions(session, row.account_id, [row.id])
+    response = reply(answers.job(row, moves.get(row.id, [])), status, headers=headers, exclude=answers.foreign_to(row))
+    if row.status not in TERMINAL:
+        response.headers["Retry-After"] = str(SECONDS_TO_NEXT_LOOK)
+    return response

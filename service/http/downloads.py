@@ -1,0 +1,24 @@
+"""Stored bytes as an answer: streamed in constant memory, with ranges, and an ETag that is their SHA-256."""
+
+from typing import BinaryIO
+
+from flask import Response, request, send_file
+
+
+def download(source: BinaryIO, *, size: int, sha256: str, mimetype: str, filename: str) -> Response:
+    """`source` as an answer to GET or HEAD: 200, or 206, 304 and 416 as the request's headers call for.
+
+    Args:
+        source: A seekable file; closed with the response.
+        size: Its bytes.
+        sha256: Their hash, which becomes the ETag.
+        mimetype: The Content-Type.
+        filename: What a browser saves it as.
+    """
+    response = send_file(
+        source, mimetype=mimetype, as_attachment=True, download_name=filename, conditional=False, etag=sha256
+    )
+    response.content_length = size
+    response.headers.pop("Cache-Control", None)
+    response.make_conditional(request, accept_ranges=True, complete_length=size)
+    return response

@@ -1,0 +1,171 @@
+"""The OpenAPI document: APIFlask collects the operations, this file completes them from their declarations.
+
+The schemas come from pydantic in one pass, so that each model appears once under its own name; every operation lists
+every status it may answer, errors as problem documents.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+from service.http.json_body import JSON
+from service.http.problems import MIMETYPE, STATUSES
+from service.http.request_id import HEADER as REQUEST_ID
+from service.http.resource import OPERATIONS, Operation
+from steepest.spec.errors import Problem, RangeNotSatisfiable
+
+SECURITY: Final = "key"
+REF: Final = "#/components/schemas/{model}"
+PATH_PARAMETERS: Final = {
+    "dataset_id": "A data set's id, `ds_...`.",
+    "job_id": "A job's id, `job_...`.",
+}
+
+DESCRIPTION: Final = """\
+Send a data set and hyper-parameters; a worker trains a feed-forward network by gradient descent and backpropagation;
+poll the job, read its loss history, download its weights, or let it predict.
+
+Every error is a problem document (RFC 9457) that names all wrong places at once. Creates take an `Idempotency-Key`.
+A number that is not finite is sent as the string `"NaN"`, `"Infinity"` or `"-Infinity"`.
+"""
+
+
+class _Schemas(GenerateJsonSchema):
+    """Pydantic's schemas, with the strings that stand for non-finite numbers where a model sends those."""
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
+        number = super().float_schema(schema)
+        if self._config.ser_json_inf_nan != "strings":
+            return number
+        return {"anyOf": [number, {"enum": ["NaN", "Infinity", "-Infinity"]}]}
+
+
+def complete(document: Any) -> Any:
+    """APIFlask's document with parameters, bodies, answers, errors and schemas filled in."""
+    declared = [
+        (operation, operation.pop(OPERATIONS))
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    ]
+    refs, schemas = _schemas(each for _, each in declared)
+    for operation, declaration in declared:
+        _complete(operation, declaration, refs)
+    document["components"] = {
+        "schemas": schemas,
+        "responses": _error_responses(),
+        "parameters": _shared_parameters(),
+        "headers": {
+            REQUEST_ID: {"description": "Names the request in the server's log.", "schema": {"type": "string"}}
+        },
+        "securitySchemes": {SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key."}},
+    }
+    return document
+
+
+def _schemas(declarations: Iterable[Operation]) -> tuple[Mapping[Any, JsonSchemaValue], dict[str, Any]]:
+    """References by model, and the component schemas that they point to."""
+    wanted: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
+    for each in declarations:
+        if each.body:
+            wanted[each.body] = "validation"
+        if each.answer:
+            wanted[each.answer] = "serialization"
+        wanted |= dict.fromkeys(each.also.values(), "serialization")
+    found, definitions = models_json_schema(list(wanted.items()), ref_template=REF, schema_generator=_Schemas)
+    refs = {model: reference for (model, _), reference in found.items()}
+    return refs, definitions["$defs"]
+
+
+def _complete(operation: dict[str, Any], declared: Operation, refs: Mapping[Any, JsonSchemaValue]) -> None:
+    for parameter in operation["parameters"]:
+        parameter |= {"required": True, "description": PATH_PARAMETERS.get(parameter["name"], "The id.")}
+    operation["parameters"] += _query_parameters(declared)
+    operation["parameters"].append({"$ref": f"#/components/parameters/{REQUEST_ID}"})
+    operation["parameters"] += [{"$ref": f"#/components/parameters/{name}"} for name in declared.request_headers]
+    if declared.body:
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": refs[declared.body]}}}
+    elif declared.raw_body:
+        operation["requestBody"] = {"required": True, "content": dict(declared.raw_body)}
+    if declared.scope:
+        operation["security"] = [{SECURITY: []}]
+        needed = f"Needs a key with the scope `{declared.scope}`."
+        operation["description"] = "\n\n".join(filter(None, [operation.get("description"), needed]))
+    operation["responses"] = _responses(declared, refs)
+
+
+def _query_parameters(declared: Operation) -> list[dict[str, Any]]:
+    schema = declared.query.model_json_schema(schema_generator=_Schemas, mode="validation")
+    definitions = schema.get("$defs", {})
+    parameters = []
+    for name, found in schema.get("properties", {}).items():
+        field = _inlined({key: value for key, value in found.items() if key not in ("title", "default")}, definitions)
+        parameter = {"name": name, "in": "query", "description": field.pop("description", ""), "schema": field}
+        if field.get("type") == "object":
+            parameter |= {"style": "deepObject", "explode": True}
+        parameters.append(parameter)
+    return parameters
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """A schema with its references replaced by what they point to: parameters stand on their own."""
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            return _inlined(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions)
+        return {key: _inlined(value, definitions) for key, value in schema.items()}
+    if isinstance(schema, list):
+        return [_inlined(item, definitions) for item in schema]
+    return schema
+
+
+def _responses(declared: Operation, refs: Mapping[Any, JsonSchemaValue]) -> dict[str, Any]:
+    headers = {REQUEST_ID: {"$ref": f"#/components/headers/{REQUEST_ID}"}}
+    own = {name: {"description": text, "schema": {"type": "string"}} for name, text in declared.headers.items()}
+    success: dict[str, Any] = {"description": "Done.", "headers": headers | own}
+    if declared.answer:
+        success["content"] = {JSON: {"schema": refs[declared.answer]}}
+    elif declared.content:
+        success["content"] = {name: {"schema": {}} for name in declared.content}
+    responses = {str(declared.status): success}
+    for status, meaning in declared.statuses.items():
+        further: dict[str, Any] = {"description": meaning, "headers": headers | own}
+        if status != 304:
+            further["content"] = success.get("content", {})
+        responses[str(status)] = further
+    for status, model in declared.also.items():
+        responses[str(status)] = {
+            "description": "The other answer.",
+            "headers": headers | own,
+            "content": {JSON: {"schema": refs[model]}},
+        }
+    for kind in STATUSES:
+        if kind is not RangeNotSatisfiable or 206 in declared.statuses:
+            responses[str(kind.status)] = {"$ref": f"#/components/responses/{kind.__name__}"}
+    return responses
+
+
+def _error_responses() -> dict[str, Any]:
+    headers = {REQUEST_ID: {"$ref": f"#/components/headers/{REQUEST_ID}"}}
+    retry = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
+    return {
+        kind.__name__: {
+            "description": (kind.__doc__ or kind.title).strip(),
+            "headers": headers | (retry if kind.status in (429, 503) else {}),
+            "content": {MIMETYPE: {"schema": {"$ref": REF.format(model="Problem")}}},
+        }
+        for kind in STATUSES
+    }
+
+
+def _shared_parameters() -> dict[str, Any]:
+    return {
+        name: {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in {
+            REQUEST_ID: "A name for this request; made up when absent.",
+            "Idempotency-Key": "Makes a repeated create answer with the first answer; at most 255 characters.",
+            "If-None-Match": "Answer 304 when the content still has this ETag.",
+            "Range": "The bytes wanted, `bytes=first-last`.",
+        }.items()
+    }
