@@ -31,11 +31,13 @@ __all__ = [
     "expire",
     "fail",
     "finish",
+    "held",
     "overdue",
     "progress",
     "release",
     "renew",
     "start",
+    "state",
     "tell",
 ]
 
@@ -92,6 +94,11 @@ def renew(session: Session, claim: Claim, lease_seconds: float) -> JobState | No
         .execution_options(synchronize_session=False)
     )
     return session.scalars(statement).one_or_none()
+
+
+def state(session: Session, claim: Claim) -> JobState | None:
+    """The job's state, by a read that takes no lock: cheap enough to ask a few times a second. None: fenced off."""
+    return session.scalars(select(JobRow.status).where(guard(claim))).one_or_none()
 
 
 def start(session: Session, claim: Claim, environment: Environment) -> Environment:
@@ -191,6 +198,14 @@ def expire(session: Session, job_id: str, attempt: int, *, reason: str = "lease_
         _poison(session, row, moment)
         return JobState.FAILED
     return row.status
+
+
+def held(session: Session, worker_prefix: str) -> list[tuple[str, int, str]]:
+    """Jobs held by workers whose names begin so: each with its attempt and its worker's name."""
+    query = select(JobRow.id, JobRow.attempt, JobRow.worker).where(
+        JobRow.lease_until.is_not(None), JobRow.worker.startswith(worker_prefix, autoescape=True)
+    )
+    return [(job_id, attempt, worker or "") for job_id, attempt, worker in session.execute(query)]
 
 
 def overdue(session: Session, most: int = 100) -> list[tuple[str, int]]:
