@@ -1,0 +1,202 @@
+"""Submit, look, list, cancel, delete: a job as its owner sees it."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from steepest.spec.errors import Conflict, InvalidRequest, NotFound, ValidationFailed
+from steepest.spec.states import JobState
+from store import attempts, checkpoints, events, history, ids, jobs, orphans
+from store.jobs import JobFilter
+from store.models import BlobRow, CheckpointRow, ChunkRow, EpochRow, EventRow, JobRow, LabelRow
+from tests.unit.store.world import RESULT, World, epoch
+
+ANOTHER_ACCOUNT = "acc_00000000000070008000000000000002"
+
+
+def test_a_submitted_job_is_queued_with_its_first_event_and_comes_back_as_it_was_sent(world: World) -> None:
+    sent = world.submit(name="first", metadata={"team": "red"})
+    job = world.job(sent.id)
+    assert (job.status, job.attempt, job.last_event, job.epochs) == (JobState.QUEUED, 0, 1, 9)
+    assert (job.name, job.labels, job.warnings) == ("first", {"team": "red"}, ["a warning"])
+    assert job.spec == sent.spec
+    assert job.resolved_spec.features == ("x",)
+    assert job.created_at == world.clock()
+    with world.database.read() as session:
+        page = events.page(session, world.account_id, job.id)
+    assert [(event.number, event.type, event.data) for event in page.rows] == [(1, "job.queued", {})]
+
+
+def test_a_job_needs_a_data_set_that_is_there_and_ready(world: World) -> None:
+    with pytest.raises(ValidationFailed) as missing:
+        world.submit(type("Nothing", (), {"id": "ds_" + "0" * 32})())
+    assert [problem.pointer for problem in missing.value.problems] == ["/dataset"]
+    with pytest.raises(Conflict, match="validating"):
+        world.submit(world.upload())
+
+
+def test_another_account_sees_nothing(world: World) -> None:
+    job = world.submit()
+    with world.database.write() as session:
+        for look in (jobs.get, jobs.cancel, jobs.delete):
+            with pytest.raises(NotFound):
+                look(session, ANOTHER_ACCOUNT, job.id)
+        assert jobs.page(session, ANOTHER_ACCOUNT).rows == []
+        assert events.page(session, ANOTHER_ACCOUNT, job.id).rows == []
+
+
+def test_pages_go_newest_first_and_miss_nothing_that_comes_in_between(world: World) -> None:
+    dataset = world.dataset()
+    made = [world.submit(dataset).id for _ in range(5)]
+    with world.database.read() as session:
+        first = jobs.page(session, world.account_id, limit=2)
+    world.submit(dataset)
+    with world.database.read() as session:
+        second = jobs.page(session, world.account_id, limit=2, after=first.next)
+        third = jobs.page(session, world.account_id, limit=2, after=second.next)
+    assert [row.id for page in (first, second, third) for row in page.rows] == made[::-1]
+    assert (first.has_more, third.has_more, third.next) == (True, False, None)
+
+
+def test_a_cursor_of_the_wrong_form_is_refused(world: World) -> None:
+    with world.database.read() as session, pytest.raises(InvalidRequest, match="after"):
+        jobs.page(session, world.account_id, after="job_\x00'; --")
+
+
+def test_lists_are_filtered(world: World) -> None:
+    one, other = world.dataset(b"1"), world.dataset(b"2")
+    a = world.submit(one, name="a", metadata={"team": "red", "run": "1"}).id
+    world.clock.forward(60)
+    b = world.submit(other, name="b", metadata={"team": "red", "run": "2"}).id
+    world.claim(b)
+
+    def found(wanted: JobFilter) -> list[str]:
+        with world.database.read() as session:
+            return [row.id for row in jobs.page(session, world.account_id, wanted).rows]
+
+    assert found(JobFilter()) == [b, a]
+    assert found(JobFilter(status=JobState.RUNNING)) == [b]
+    assert found(JobFilter(dataset_id=one.id)) == [a]
+    assert found(JobFilter(name="a")) == [a]
+    assert found(JobFilter(metadata={"team": "red"})) == [b, a]
+    assert found(JobFilter(metadata={"team": "red", "run": "1"})) == [a]
+    assert found(JobFilter(metadata={"team": "blue"})) == []
+    assert found(JobFilter(created_after=world.clock() - timedelta(seconds=30))) == [b]
+
+
+def test_every_list_and_poll_uses_an_index(world: World) -> None:
+    if not world.database.is_sqlite:
+        pytest.skip("PostgreSQL scans small tables, whatever indexes there are")
+    with world.database.read() as session:
+        execute = session.connection().exec_driver_sql
+        for table, condition, order in (
+            ("jobs", "account_id = '' AND id < ''", "id DESC"),
+            ("jobs", "account_id = '' AND status = '' AND id < ''", "id DESC"),
+            ("jobs", "account_id = '' AND dataset_id = '' AND id < ''", "id DESC"),
+            ("jobs", "account_id = '' AND name = '' AND id < ''", "id DESC"),
+            ("jobs", "lease_until <= ''", "lease_until"),
+            ("jobs", "announce_at <= ''", "announce_at"),
+            ("datasets", "account_id = '' AND id < ''", "id DESC"),
+            ("events", "account_id = '' AND job_id = '' AND number > 1", "number"),
+            ("events", "account_id = '' AND job_id IN ('') AND status IS NOT NULL", "job_id, number"),
+            ("epochs", "account_id = '' AND job_id = '' AND epoch > 1", "epoch"),
+            ("checkpoints", "account_id = '' AND job_id = ''", "epoch, step"),
+            ("blobs", "status = 'deleting'", "status"),
+            ("job_labels", "account_id = '' AND key = '' AND value = ''", "job_id"),
+        ):
+            rows = execute(f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {condition} ORDER BY {order}").all()
+            detail = "; ".join(row[3] for row in rows)
+            assert "SEARCH" in detail, (condition, detail)
+            assert "TEMP B-TREE" not in detail, (condition, detail)
+
+
+def test_a_queued_job_is_cancelled_at_once_and_to_ask_again_changes_nothing(world: World) -> None:
+    job = world.submit()
+    for _ in range(2):
+        with world.database.write() as session:
+            row = jobs.cancel(session, world.account_id, job.id)
+        assert (row.status, row.last_event) == (JobState.CANCELLED, 2)
+    assert world.job(job.id).finished_at == world.clock()
+    with world.database.write() as session:
+        assert attempts.claim(session, job.id, "worker", 15) is None
+
+
+def test_a_running_job_is_asked_to_stop_and_to_ask_again_changes_nothing(world: World) -> None:
+    claim = world.running()
+    for _ in range(2):
+        with world.database.write() as session:
+            row = jobs.cancel(session, world.account_id, claim.job_id)
+        assert (row.status, row.last_event, row.worker) == (JobState.CANCELLING, 3, "worker")
+
+
+def test_a_finished_job_cannot_be_cancelled(world: World) -> None:
+    claim = world.running()
+    with world.database.write() as session:
+        attempts.finish(session, claim, RESULT, "epochs")
+    with world.database.write() as session, pytest.raises(Conflict, match=r"succeeded.*deleted") as refused:
+        jobs.cancel(session, world.account_id, claim.job_id)
+    assert refused.value.extensions == {"state": "succeeded"}
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_job_that_is_not_over_cannot_be_deleted(world: World, held: bool) -> None:
+    job = world.submit()
+    if held:
+        world.claim(job.id)
+    with world.database.write() as session, pytest.raises(Conflict, match="Cancel it"):
+        jobs.delete(session, world.account_id, job.id)
+    assert world.job(job.id).id == job.id
+
+
+def test_deleting_a_finished_job_leaves_nothing_of_it(world: World) -> None:
+    claim = world.running(metadata={"k": "v"})
+    blob, state = world.blob(b"weights"), world.blob(b"state")
+    with world.database.write() as session:
+        history.append(session, claim, [epoch(1)])
+        checkpoints.save(session, claim, 1, 0, {"last"}, blob, state)
+        attempts.finish(session, claim, RESULT, "epochs")
+    with world.database.write() as session:
+        jobs.delete(session, world.account_id, claim.job_id)
+    orphans.remove(world.database)
+    with world.database.read() as session:
+        for table in (JobRow, EventRow, EpochRow, CheckpointRow, LabelRow):
+            assert session.scalars(select(func.count()).select_from(table)).one() == 0
+        # What is left is the data set's.
+        for bytes_of in (BlobRow, ChunkRow):
+            assert session.scalars(select(func.count()).select_from(bytes_of)).one() == 1
+    with world.database.read() as session, pytest.raises(NotFound):
+        jobs.get(session, world.account_id, claim.job_id)
+
+
+def test_bytes_that_another_job_has_too_stay(world: World) -> None:
+    dataset = world.dataset()
+    claims = [world.claim(world.submit(dataset).id) for _ in range(2)]
+    for claim in claims:
+        with world.database.write() as session:
+            checkpoints.save(session, claim, 1, 0, {"last"}, world.blob(b"the same weights"))
+            attempts.finish(session, claim, RESULT, "epochs")
+    for number, claim in enumerate(claims):
+        with world.database.write() as session:
+            jobs.delete(session, world.account_id, claim.job_id)
+        assert orphans.remove(world.database) == number
+
+
+def test_name_and_metadata_change_in_any_state(world: World) -> None:
+    job = world.submit(name="old", metadata={"a": "1"})
+    with world.database.write() as session:
+        jobs.change(session, world.account_id, job.id, {"metadata": {"b": "2"}})
+    assert (world.job(job.id).name, world.job(job.id).labels) == ("old", {"b": "2"})
+    with world.database.write() as session:
+        jobs.change(session, world.account_id, job.id, {"name": None})
+    assert (world.job(job.id).name, world.job(job.id).labels) == (None, {"b": "2"})
+    with world.database.read() as session:
+        assert jobs.page(session, world.account_id, JobFilter(metadata={"a": "1"})).rows == []
+        assert len(jobs.page(session, world.account_id, JobFilter(metadata={"b": "2"})).rows) == 1
+
+
+def test_ids_sort_by_time() -> None:
+    made = [ids.new_id(ids.JOB) for _ in range(1000)]
+    assert made == sorted(made)
+    assert len(set(made)) == 1000
+    assert all(ids.is_id("job", one) and not ids.is_id("ds", one) for one in made)
