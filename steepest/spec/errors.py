@@ -248,7 +248,8 @@ def _tree(root: type[SteepestError]) -> Iterable[type[SteepestError]]:
 
 def from_problem(problem: Problem) -> SteepestError:
     """The exception that a problem document describes: what the client raises for what the service raised."""
-    kinds = list(_tree(SteepestError))
+    # The root is what is left when no kind fits; it shares its code with InternalError.
+    kinds = list(_tree(SteepestError))[1:]
     kind = next((kind for kind in kinds if kind.code == problem.code and kind.status == problem.status), None)
     kind = kind or next((kind for kind in kinds if kind.status == problem.status), SteepestError)
     return kind(

@@ -2,6 +2,7 @@ from steepest.spec.errors import (
     Conflict,
     Diverged,
     FieldProblem,
+    InternalError,
     NotYetSupported,
     Problem,
     SteepestError,
@@ -21,6 +22,10 @@ def test_an_error_survives_the_wire() -> None:
 
 def test_kinds_that_share_a_status_are_told_apart_by_code() -> None:
     assert type(from_problem(NotYetSupported("later").problem())) is NotYetSupported
+
+
+def test_an_internal_error_stays_one() -> None:
+    assert type(from_problem(InternalError("in the log").problem())) is InternalError
 
 
 def test_an_unknown_code_becomes_the_kind_of_its_status() -> None:
