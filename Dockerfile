@@ -3,16 +3,18 @@
 FROM python:3.12-slim AS build
 RUN python -m venv /opt/venv
 COPY requirements-server.lock .
-RUN /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps --require-hashes --requirement requirements-server.lock
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement requirements-server.lock
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY steepest steepest
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/steepest steepest
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
-COPY pyproject.toml LICENSE ./
 COPY deploy deploy
 COPY migrations migrations
-COPY steepest steepest
 COPY store store
 COPY service service
 COPY worker worker

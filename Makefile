@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+UV := $(BIN)/uv pip
+LOCK := $(UV) compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test test-services lint format bench lock clean
@@ -12,13 +14,16 @@ help: ## Explain the targets
 setup: $(READY) ## Create .venv from the lock
 
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "steepest needs Python 3.11 or later; $(PYTHON) is " + sys.version.split()[0] + ". Say which to use: make PYTHON=python3.12")'
-	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.lock)"; }
-	@$(BIN)/uv pip sync --quiet --require-hashes requirements.lock
-	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. steepest needs Python 3.11 or later: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "steepest needs Python 3.11 or later; $(PYTHON) is " + sys.version.split()[0] + ". Say which one to use: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks venv or pip. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/uv || { echo "Making .venv"; $(PYTHON) -m venv --clear .venv; }
+	@test -x $(BIN)/uv || { awk '/^uv==/ { on = 1 } on { print } on && !/\\$$/ { exit }' requirements.lock > .venv/uv.lock && $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement .venv/uv.lock; }
+	@$(UV) sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-up: $(READY) ## Serve on this machine until Ctrl-C: API, worker, reconciler, broker, database
+up: $(READY) ## Serve on this machine until Ctrl-C: API, workers, reconciler, broker, database
 	@$(BIN)/python -m embedded up
 
 demo: $(READY) ## Train on real digits over HTTP; weights and loss curve land in demo/
@@ -30,7 +35,7 @@ test: $(READY) ## Run the whole suite on the embedded default
 test-services: $(READY) ## Run the store, API and integration suites on real PostgreSQL and Redis
 	@$(BIN)/python tests/services.py
 
-lint: $(READY) ## Check format, style, types, floors, migrations and the compose file
+lint: $(READY) ## Check format, style, types, floors and the compose file
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
@@ -42,14 +47,12 @@ format: $(READY) ## Put the code in its format
 	@$(BIN)/ruff check --fix .
 
 bench: $(READY) ## Measure the trainer and the service on this machine
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: ## Resolve the dependencies anew
-	@$(BIN)/uv pip compile pyproject.toml --quiet --extra data --group server --group embedded --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --quiet --extra data --group server --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements-server.lock
+	@$(LOCK) --extra data --group server --group embedded --group dev --output-file requirements.lock
+	@$(LOCK) --extra data --group image --output-file requirements-server.lock
 
 clean: ## Remove the environment, the demo and the caches (the home .steepest stays)
-	@rm -rf .venv demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

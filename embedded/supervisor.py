@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from embedded.child import Child
 from embedded.refusal import Refused
 
-PATIENCE = 3  # quick deaths in a row that are answered at once
+PATIENCE = 3  # deaths that are answered at once: quick ones in a row, and all of them while the stack comes up
 QUICK = 3.0  # seconds; who lived longer than this had started well
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0  # seconds, doubling, for what dies in a loop
 
@@ -41,7 +41,7 @@ class Supervisor:
             Refused: something does; with its last words.
         """
         for watched in self._watched:
-            if watched.quick_deaths >= PATIENCE:
+            if watched.deaths >= PATIENCE:
                 child = watched.child
                 raise Refused(
                     f"{child.name} does not start ({child.ending}). Its log, {child.log}:\n{child.last_words()}"
@@ -67,11 +67,12 @@ class Supervisor:
 
 
 class _Watched:
-    """A child, how often it died quickly in a row, and when it is due again."""
+    """A child, how often it died (in all, and quickly in a row), and when it is due again."""
 
     def __init__(self, child: Child) -> None:
         self.child = child
-        self.quick_deaths = 0
+        self.deaths = 0
+        self._quick_deaths = 0
         self._due: float | None = None
 
     def tend(self, now: float, tell: Callable[[str], None]) -> None:
@@ -87,7 +88,8 @@ class _Watched:
 
     def _pause(self, now: float) -> float:
         """Seconds until the next start. It also counts this death."""
-        self.quick_deaths = self.quick_deaths + 1 if now - self.child.started_at < QUICK else 0
-        if self.quick_deaths < PATIENCE:
+        self.deaths += 1
+        self._quick_deaths = self._quick_deaths + 1 if now - self.child.started_at < QUICK else 0
+        if self._quick_deaths < PATIENCE:
             return 0.0
-        return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self.quick_deaths - PATIENCE))
+        return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self._quick_deaths - PATIENCE))

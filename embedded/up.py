@@ -53,8 +53,8 @@ def _started(stack: Stack, supervisor: Supervisor, signals: Signals, url: str) -
     """Bring everything up, in order; False when a signal asked to stop meanwhile."""
     if stack.broker:
         supervisor.start(stack.broker)
+    migrate.upgrade(stack.settings.database_url)
     with Database(stack.settings.database_url) as database:
-        migrate.upgrade(database)
         ensure_home_key(database, stack.settings.key_file)
     if stack.broker and not _reached(lambda: broker.what_is_missing(stack.settings.broker_socket), supervisor, signals):
         return False
