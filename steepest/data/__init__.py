@@ -1,1 +1,1 @@
-"""Bytes to columns to arrays: formats, schema inference, splits, preprocessing. NumPy, and pyarrow in `formats/csv` alone."""
+"""Bytes to columns to arrays: formats, schema inference, splits, preprocessing. Only `formats/csv` needs pyarrow."""

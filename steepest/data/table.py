@@ -1,14 +1,25 @@
 """A table of columns: memory-mapped from an ingested folder, or wrapped around NumPy arrays."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from steepest.data.arrays import array_problems, infinite_problems
+from steepest.data.labels import in_class_order
+from steepest.data.unusable import unusable
+from steepest.spec.answers import Column as ColumnSchema
+
+MANIFEST: Final = "table.json"
+NUMBERS: Final = "numbers.npy"
+CODES: Final = "codes.npy"
+
+_MOST_PROBLEMS: Final = 20
 
 Rows = NDArray[np.intp]
 """Row numbers, ascending."""
@@ -20,7 +31,7 @@ class NumericColumn:
 
     name: str
     values: NDArray[Any]
-    """(n,) floats or integers, possibly a memory map or a view of a matrix."""
+    """(n,) real numbers: a memory map of float64, or a view of a matrix."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,21 @@ class FreeTextColumn:
 Column = NumericColumn | CategoricalColumn | FreeTextColumn
 
 
+class Manifest(BaseModel):
+    """What an ingested folder holds.
+
+    The numeric columns are the rows of `numbers.npy` (columns, rows) in float64, the categorical ones those of
+    `codes.npy` in int32, both in the order of `columns`.
+    """
+
+    version: int = 1
+    rows: int
+    columns: list[ColumnSchema]
+    labels: list[list[str] | None]
+    """By code, of each categorical column; None for numbers. Free text has none."""
+    warnings: list[str]
+
+
 @dataclass(frozen=True)
 class Table:
     """Columns of one length."""
@@ -49,35 +75,79 @@ class Table:
     rows: int
     columns: tuple[Column, ...]
     matrix: NDArray[Any] | None = None
-    """(n, d) array whose columns are the first d columns, when the table came as one array."""
+    """(n, d) array whose columns are the first d columns, when the table came as arrays."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """Column names, in order."""
         return tuple(column.name for column in self.columns)
 
-    @cached_property
-    def _by_name(self) -> dict[str, Column]:
-        return {column.name: column for column in self.columns}
-
     def __getitem__(self, name: str) -> Column:
-        return self._by_name[name]
+        return self.columns[self.index[name]]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Each column's place by its name."""
+        return {column.name: index for index, column in enumerate(self.columns)}
 
     @classmethod
     def from_arrays(cls, X: NDArray[Any], y: NDArray[Any] | None = None, names: Sequence[str] | None = None) -> "Table":
         """Wrap arrays without copying numbers.
 
         Args:
-            X: (n, d) numbers.
+            X: (n, d) real numbers or booleans; NaN is a missing value.
             y: (n,) or (n, 1) numbers, booleans or text.
             names: d names of the features; by default x0, x1, .... The target is y.
 
         Raises:
             DataUnusable: the arrays' shapes, kinds or values cannot be used.
         """
-        raise NotImplementedError
+        y = _plain(y) if y is not None and y.dtype == object else y
+        if problems := array_problems(X, y):
+            raise unusable(problems)
+        names = [f"x{index}" for index in range(X.shape[1])] if names is None else names
+        if problems := infinite_problems(X, y, names, _MOST_PROBLEMS):
+            raise unusable(problems)
+        columns: list[Column] = [NumericColumn(name, X[:, index]) for index, name in enumerate(names)]
+        if y is not None:
+            columns.append(_target_column(y.reshape(len(y))))
+        return cls(len(X), tuple(columns), X)
 
 
 def open_table(folder: Path) -> Table:
     """Memory-map the columns that `ingest` wrote into `folder`."""
-    raise NotImplementedError
+    manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    numbers, codes = (_rows_of(folder / name) for name in (NUMBERS, CODES))
+    columns: list[Column] = []
+    for schema, labels in zip(manifest.columns, manifest.labels, strict=True):
+        if labels is None:
+            columns.append(NumericColumn(schema.name, next(numbers)))
+        elif schema.distinct_exact:
+            columns.append(CategoricalColumn(schema.name, next(codes), tuple(labels)))
+        else:
+            columns.append(FreeTextColumn(schema.name))
+    return Table(manifest.rows, tuple(columns))
+
+
+def _rows_of(path: Path) -> Iterator[NDArray[Any]]:
+    if path.exists():
+        # Plain views of the map: a memmap's own views are slow to make.
+        yield from np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def _plain(y: NDArray[Any]) -> NDArray[Any]:
+    """An array of Python objects as one of text or numbers, where they are all of one kind."""
+    kinds = {type(value) for value in y.ravel().tolist()}
+    if kinds <= {str}:
+        return y.astype(str)
+    return y if str in kinds else np.array(y.tolist())
+
+
+def _target_column(y: NDArray[Any]) -> Column:
+    if y.dtype.kind not in "bU":
+        return NumericColumn("y", y)
+    distinct, codes = np.unique(y, return_inverse=True)
+    labels = [str(value) for value in distinct.tolist()]
+    ordered = in_class_order(labels)
+    place = np.array([ordered.index(label) for label in labels], np.int32)
+    return CategoricalColumn("y", place[codes], tuple(ordered))

@@ -49,7 +49,7 @@ class Target:
         raise NotImplementedError
 
     def decode(self, y: NDArray[Any]) -> NDArray[Any]:
-        """(n,) class codes to labels (in the classes' own dtype in process), or (n, 1) training units to (n,) values."""
+        """(n,) class codes to labels, in the classes' dtype in process; (n, 1) training units to (n,) values."""
         raise NotImplementedError
 
     def to_json(self) -> dict[str, Any]:

@@ -1,0 +1,268 @@
+"""CSV: a header line, then rows; read by pyarrow block by block, every cell as text at first.
+
+A cell that is empty or a known marker is missing, quoted or not. Lines may end in any of the three usual ways, blank
+lines do not count, and a byte order mark is skipped (RFC 4180, and what spreadsheets write).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyarrow import csv
+
+from steepest.data.formats.reader import Cells, Fault, Texts
+from steepest.data.formats.records import LONGEST_CELL, LONGEST_RECORD, BrokenRecord, records
+from steepest.data.labels import LONGEST_LABEL, MISSING, shorten
+from steepest.data.limits import IngestLimits
+from steepest.data.unusable import unusable
+from steepest.spec.errors import FieldProblem
+from steepest.spec.problems import pointer_to
+
+_MARKERS: Final = pa.array(sorted(MISSING))
+_ZERO, _NINE, _PLUS, _MINUS = b"09+-"
+
+
+class CsvReader:
+    """A CSV file as batches of columns.
+
+    Raises:
+        DataUnusable: the header names no usable columns.
+    """
+
+    def __init__(self, source: BinaryIO, limits: IngestLimits) -> None:
+        self._source = source
+        self._most = limits.problems
+        self._ragged: list[tuple[int, int]] = []  # record, counted from 1 with the header; cells found
+        self.names: Sequence[str] = _header(source, limits)
+
+    def batches(self) -> Iterator[Sequence[Cells]]:
+        """Batches of rows. Rows of a wrong length are left out and kept as problems; at most `problems` of them.
+
+        Raises:
+            DataUnusable: the rest of the file cannot be told apart into rows.
+        """
+        self._source.seek(0)
+        stream = _Stream(self._source)
+        skip = 1  # the header arrives as the first row, so that its names may be anything
+        try:
+            for batch in self._open(stream):
+                columns = [_CsvCells(column.slice(skip)) for column in batch.columns]
+                if len(columns[0]):
+                    yield columns
+                skip = 0
+        except pa.ArrowInvalid as error:
+            if len(self._ragged) < self._most and "Empty CSV" not in str(error):
+                raise unusable([self._broken_record() or FieldProblem(pointer="/rows", detail=str(error))]) from None
+        else:
+            if stream.quotes % 2 and (problem := self._broken_record()):
+                raise unusable([problem])
+
+    def problems(self, faults: Sequence[Fault]) -> list[FieldProblem]:
+        """Rows of a wrong length and the given faults, by line."""
+        found: list[tuple[int, str | int, str]] = [
+            (record, self._ragged_cell(cells), self._ragged_detail(cells)) for record, cells in self._ragged
+        ]
+        found += [(self._record(fault.row), self.names[fault.column], fault.detail) for fault in faults]
+        found = sorted(found, key=lambda item: item[0])[: self._most]
+        lines = self._lines({record for record, _, _ in found})
+        return [_problem(lines[record], column, detail) for record, column, detail in found if record in lines]
+
+    def _open(self, stream: "_Stream") -> Iterator[pa.RecordBatch]:
+        blocks: Iterator[pa.RecordBatch] = csv.open_csv(
+            pa.PythonFile(stream, mode="r"),
+            # One thread: only then are the numbers of bad rows known.
+            csv.ReadOptions(use_threads=False, block_size=LONGEST_RECORD, autogenerate_column_names=True),
+            csv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._on_ragged),
+            csv.ConvertOptions(
+                default_column_type=pa.string(),
+                check_utf8=False,  # numbers need no check; the texts are checked in their own time
+                strings_can_be_null=True,
+                null_values=_MARKERS.to_pylist(),
+            ),
+        )
+        return blocks
+
+    def _on_ragged(self, row: csv.InvalidRow) -> str:
+        self._ragged.append((row.number, row.actual_columns))
+        return "skip" if len(self._ragged) < self._most else "error"
+
+    def _ragged_cell(self, cells: int) -> str | int:
+        """The first column that is missing, or the number of the first cell too many."""
+        return self.names[cells] if cells < len(self.names) else len(self.names) + 1
+
+    def _ragged_detail(self, cells: int) -> str:
+        return f"the row has {cells} {'cell' if cells == 1 else 'cells'}, the header {len(self.names)}"
+
+    def _record(self, row: int) -> int:
+        """The record behind a row: the header and the rows left out count too."""
+        record = row + 2
+        for ragged, _ in self._ragged:
+            record += ragged <= record
+        return record
+
+    def _lines(self, wanted: set[int]) -> dict[int, int]:
+        """The lines of records, up to the first that is broken."""
+        found: dict[int, int] = {}
+        number = 1
+        try:
+            with closing(records(self._source)) as every:
+                for line, _ in every:
+                    if number in wanted:
+                        found[number] = line
+                    if len(found) == len(wanted):
+                        break
+                    number += 1
+        except BrokenRecord as broken:
+            found[number] = broken.line
+        return found
+
+    def _broken_record(self) -> FieldProblem | None:
+        try:
+            for line, cells in records(self._source):
+                if sum(map(len, cells)) > LONGEST_RECORD:
+                    return _problem(line, None, f"a row of more than {LONGEST_RECORD:,} characters")
+        except BrokenRecord as broken:
+            return _problem(broken.line, None, broken.detail)
+        return None
+
+
+class _CsvCells:
+    """Cells of one column, as pyarrow read them: strings, and null where a value is missing."""
+
+    def __init__(self, cells: pa.StringArray) -> None:
+        self._cells = cells
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def numbers(self) -> NDArray[np.float64] | None:
+        cells = self._cells
+        numbers = _cast(cells)
+        if numbers is None:  # perhaps only for blanks around the numbers
+            bare = pc.ascii_trim_whitespace(cells)
+            cells = pc.if_else(pc.is_in(bare, value_set=_MARKERS), None, bare)
+            numbers = _cast(cells)
+        if numbers is None or np.isinf(numbers).any() or _has_leading_zero(cells):
+            return None
+        return numbers
+
+    def texts(self) -> Texts:
+        cells, faults = _valid_utf8(self._cells)
+        encoded = cells.dictionary_encode()
+        codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+        distinct = encoded.dictionary.to_pylist()
+        bad = {code: detail for code, text in enumerate(distinct) if (detail := _objection(text))}
+        if bad:
+            faults += [(index, bad[int(codes[index])]) for index in np.flatnonzero(np.isin(codes, list(bad))).tolist()]
+            codes = np.where(np.isin(codes, list(bad)), np.int32(-1), codes)
+        return Texts(codes, distinct, sorted(faults))
+
+
+class _Stream:
+    """What pyarrow reads from: it may not close the source, and the quotes that pass are counted."""
+
+    closed = False
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self.quotes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._source.read(size)
+        self.quotes += block.count(b'"')
+        return block
+
+    def close(self) -> None:
+        """The source belongs to the caller."""
+
+
+def _header(source: BinaryIO, limits: IngestLimits) -> list[str]:
+    try:
+        with closing(records(source)) as every:
+            line, cells = next(every, (0, []))
+    except BrokenRecord as broken:
+        raise unusable([_problem(broken.line, None, broken.detail)]) from None
+    if not cells:
+        raise unusable([FieldProblem(pointer="/rows", detail="a file without a header line")])
+    if len(cells) > limits.columns:
+        detail = f"the header names {len(cells):,} columns; the limit is {limits.columns:,}"
+        raise unusable([_problem(line, limits.columns + 1, detail)])
+    names = [cell.strip() for cell in cells]
+    first_place: dict[str, int] = {}
+    problems = []
+    for place, name in enumerate(names, 1):
+        if objection := _name_objection(name, first_place.setdefault(name, place), place):
+            problems.append(_problem(line, place, objection))
+    if problems:
+        raise unusable(problems[: limits.problems])
+    return names
+
+
+def _name_objection(name: str, first_place: int, place: int) -> str | None:
+    if not name:
+        return "the header has no name here"
+    if first_place < place:
+        return f"the header has the name {shorten(name)} already in column {first_place}"
+    if len(name) > LONGEST_LABEL:
+        return f"a name of {len(name):,} characters; the limit is {LONGEST_LABEL:,}"
+    return _objection(name)
+
+
+def _cast(cells: pa.StringArray) -> NDArray[np.float64] | None:
+    try:
+        return np.asarray(cells.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _has_leading_zero(cells: pa.StringArray) -> bool:
+    """Whether a number is written like 007, looked up in the bytes themselves: a regular expression is slower."""
+    _, offsets_buffer, data_buffer = cells.buffers()
+    if data_buffer is None:
+        return False
+    data = np.frombuffer(data_buffer, np.uint8)
+    offsets = np.frombuffer(offsets_buffer, np.int32)[cells.offset :][: len(cells) + 1]
+    filled = offsets[:-1] < offsets[1:]
+    start, end = offsets[:-1][filled], offsets[1:][filled]
+    first = data[start]
+    start = start + ((first == _PLUS) | (first == _MINUS))
+    zero = np.flatnonzero(data[start] == _ZERO)
+    second = start[zero] + 1
+    digits = data[second[second < end[zero]]]
+    return bool(((digits >= _ZERO) & (digits <= _NINE)).any())
+
+
+def _valid_utf8(cells: pa.StringArray) -> tuple[pa.StringArray, list[tuple[int, str]]]:
+    """The cells with those that are not UTF-8 taken out, and what is wrong with these."""
+    try:
+        cells.validate(full=True)
+    except pa.ArrowInvalid:
+        raw: list[bytes | None] = cells.cast(pa.binary()).to_pylist()
+        texts = [None if cell is None else cell.decode("utf-8", "surrogateescape") for cell in raw]
+        faults = [(index, detail) for index, text in enumerate(texts) if (detail := _objection(text or ""))]
+        for index, _ in faults:
+            texts[index] = None
+        return pa.array(texts, pa.string()), faults
+    return cells, []
+
+
+def _objection(text: str) -> str | None:
+    """Why a text cannot be a label or name."""
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        return "not UTF-8; save the file in the encoding UTF-8"
+    if "\0" in text:
+        return "a NUL character"
+    if len(text) > LONGEST_CELL:
+        return f"a cell of {len(text):,} characters; the limit is {LONGEST_CELL:,}"
+    return None
+
+
+def _problem(line: int, column: str | int | None, detail: str) -> FieldProblem:
+    if column is None:
+        return FieldProblem(pointer=f"/rows/{line}", detail=f"line {line}: {detail}")
+    name = column if isinstance(column, int) else f'"{column}"'
+    return FieldProblem(pointer=pointer_to(["rows", line, column]), detail=f"line {line}, column {name}: {detail}")

@@ -1,0 +1,61 @@
+"""What the text of one cell means: a number, a missing value, or a label; and how a number is written as a label."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+MISSING: Final = frozenset(
+    {
+        *("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "#N/A N/A"),
+        *("NaN", "nan", "NAN", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+        *("null", "NULL", "Null", "#NULL!", "None"),
+    }
+)
+"""Texts that stand for no value."""
+
+LONGEST_LABEL: Final = 1_000
+"""Characters. A longer text is prose, not a label."""
+
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_INFINITY: Final = re.compile(r"[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE)
+_LEADING_ZERO: Final = re.compile(r"[+-]?0\d", re.ASCII)
+_PLAIN_BELOW: Final = 1e16  # from here on, neighbouring floats are more than 1 apart
+
+
+def read_cell(text: str) -> float | str | None:
+    """A number (infinite when it overflows), None for a missing value, else the text as it is.
+
+    Blanks around a number or a missing marker do not count. A number with a leading zero is a code, thus text.
+    """
+    bare = text.strip()
+    if bare in MISSING:
+        return None
+    if (_NUMBER.fullmatch(bare) and not _LEADING_ZERO.match(bare)) or _INFINITY.fullmatch(bare):
+        return float(bare)
+    return text
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is a number but for its leading zero, such as a postal code."""
+    bare = text.strip()
+    return bool(_LEADING_ZERO.match(bare) and _NUMBER.fullmatch(bare))
+
+
+def number_label(value: float) -> str:
+    """The one way to write a number as a label: `1`, `2.5`; whole numbers without a point."""
+    if value.is_integer() and abs(value) < _PLAIN_BELOW:
+        return str(int(value))
+    return repr(value)
+
+
+def in_class_order(labels: Iterable[str]) -> list[str]:
+    """Labels ascending: numerically if all are numbers, else by code point."""
+    numbers = {label: read_cell(label) for label in labels}
+    if all(isinstance(number, float) for number in numbers.values()):
+        return sorted(numbers, key=lambda label: (float(label), label))
+    return sorted(numbers)
+
+
+def shorten(text: str, length: int = 40) -> str:
+    """`text` in quotes for a message, cut when it is long."""
+    return f'"{text}"' if len(text) <= length else f'"{text[:length]}..."'
