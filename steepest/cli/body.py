@@ -1,6 +1,7 @@
 """The body of a job from what the command line said."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,12 @@ def assign(body: Body, setting: str) -> None:
         value = json.loads(text)
     except ValueError:
         value = text
-    *parents, last = path.split(".")
+    steps = path.split(".")
     here: Any = body
-    for name, following in zip(parents, [*parents[1:], last], strict=True):
+    for name, following in pairwise(steps):
         # A place that is not there yet becomes what the next step of the path asks for.
         here = _enter(here, name, [] if following.isdecimal() else {}, setting)
-    _enter(here, last, value, setting, replace=True)
+    _enter(here, steps[-1], value, setting, replace=True)
 
 
 def _enter(here: Any, name: str, value: Any, setting: str, *, replace: bool = False) -> Any:

@@ -106,7 +106,7 @@ def show_dataset(service: Service, dataset: str) -> None:
 @connected
 @pass_service
 def delete_dataset(service: Service, dataset: str) -> None:
-    """Delete DATASET for good. One that a job uses stays: delete the job first."""
+    """Delete DATASET for good. One that an unfinished job needs stays."""
     with service.client() as client:
         client.datasets.delete(dataset)
     if not service.as_json:

@@ -73,7 +73,7 @@ def _json_rows(file: Path) -> Iterator[Any]:
 def _csv_rows(client: "Client", job: str, file: Path) -> Iterator[dict[str, Any]]:
     """The rows of a table, its cells read as what the job's data set has in that column."""
     trained = client.jobs.get(job)
-    columns = {column.name: column.kind for column in client.datasets.get(trained.dataset).columns or ()}
+    columns = _kinds(client, trained.dataset)
     # A table with the target in it, or with a column that training left out, is as good as one without.
     ignored = columns.keys() - set(trained.resolved_spec.features)
     with file.open(encoding="utf-8-sig", newline="") as lines:
@@ -84,11 +84,21 @@ def _csv_rows(client: "Client", job: str, file: Path) -> Iterator[dict[str, Any]
             yield {name: _cell(cell, columns.get(name)) for name, cell in row.items() if name not in ignored}
 
 
+def _kinds(client: "Client", dataset: str) -> dict[str, str]:
+    """What each column of a data set holds; nothing when it has been deleted, which a finished job survives."""
+    from steepest.spec.errors import NotFound
+
+    try:
+        return {column.name: column.kind for column in client.datasets.get(dataset).columns or ()}
+    except NotFound:
+        return {}
+
+
 def _cell(text: str, kind: str | None) -> float | str | None:
     """An empty cell is missing; what should be a number and is none goes as it is, for the service to name."""
     if text == "":
         return None
-    if kind == "numeric":
+    if kind != "categorical":
         try:
             return float(text)
         except ValueError:

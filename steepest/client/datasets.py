@@ -3,8 +3,10 @@
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
+from steepest.client.downloads import download
 from steepest.client.references import id_of
 from steepest.client.session import Call, Session, idempotency_key
 from steepest.client.uploads import OnProgress, Upload
@@ -84,10 +86,20 @@ class Datasets:
         """The rows of a data set from column to value, fetched a page at a time as they are asked for."""
         return self._session.pages(f"/v1/datasets/{id_of(dataset)}/rows", Page[dict[str, Any]], {"limit": page_size})
 
+    def download(
+        self, dataset: Dataset | str, path: str | os.PathLike[str], *, on_progress: OnProgress | None = None
+    ) -> Path:
+        """Save the uploaded bytes at `path`, whole or not at all, as `client.weights.download` does."""
+        return download(self._session, f"/v1/datasets/{id_of(dataset)}/content", {}, Path(path), on_progress)
+
+    def update(self, dataset: Dataset | str, *, name: str) -> Dataset:
+        """Rename a data set."""
+        return self._session.patch(f"/v1/datasets/{id_of(dataset)}", Dataset, {"name": name})
+
     def delete(self, dataset: Dataset | str) -> None:
         """Delete a data set for good.
 
         Raises:
-            Conflict: a job uses it.
+            Conflict: a job that has not ended needs it.
         """
         self._session.delete(f"/v1/datasets/{id_of(dataset)}")

@@ -16,7 +16,6 @@ import httpx
 from steepest.client.errors import DamagedDownload
 from steepest.client.session import Call, Params, Session
 
-CHUNK = 1 << 18
 SHA256 = re.compile(r'"([0-9a-f]{64})"')
 
 OnProgress = Callable[[int, int | None], None]
@@ -109,7 +108,7 @@ def _fetched(session: Session, path: str, params: Params, transfer: Transfer) ->
     with session.stream(transfer.call(path, params)) as response:
         transfer.begin(response)
         try:
-            for chunk in response.iter_bytes(CHUNK):
+            for chunk in response.iter_bytes():
                 transfer.take(chunk)
         except httpx.TransportError as error:
             if transfer.is_whole:

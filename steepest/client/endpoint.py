@@ -75,9 +75,13 @@ def _read(path: Path) -> str | None:
 
 def _checked(url: str) -> str:
     """An address without what people add to it: a slash at the end, the version."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no address of a service; it looks like http://127.0.0.1:8000")
-    if "@" in parts.netloc:
+    if "@" in url:
         raise ValueError("the address holds a user or password; give the API key by itself")
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError(f"{url!r} is no address of a service; it looks like http://127.0.0.1:8000")
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/").removesuffix("/v1")

@@ -3,6 +3,7 @@
 import httpx
 from pydantic import ValidationError
 
+from steepest.client.retries import PASSING
 from steepest.spec.errors import Problem, SteepestError, Unauthenticated, Unavailable, from_problem, problem_type
 
 
@@ -49,13 +50,21 @@ def refusal(response: httpx.Response, url: str, *, has_key: bool) -> SteepestErr
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
-        problem = Problem(
-            type=problem_type("unexplained"),
-            title=response.reason_phrase,
-            status=response.status_code,
-            detail=f"The server at {url} answered {response.status_code} {response.reason_phrase} without saying why; "
-            "a proxy stands between, or it is no steepest service.",
-            code="unexplained",
-        )
+        problem = _unexplained(response, url)
     problem.request_id = problem.request_id or request_id
     return from_problem(problem)
+
+
+def _unexplained(response: httpx.Response, url: str) -> Problem:
+    """A problem document for an answer that brought none."""
+    answer = f"{response.status_code} {response.reason_phrase}"
+    # A gateway's 502 and 504 mean what our 503 means.
+    status = 503 if response.status_code in PASSING - {429} else response.status_code
+    return Problem(
+        type=problem_type("unexplained"),
+        title=response.reason_phrase,
+        status=status,
+        detail=f"The server at {url} answered {answer} without saying why; a proxy stands between, or it is no "
+        "steepest service.",
+        code="unexplained",
+    )

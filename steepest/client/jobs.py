@@ -133,6 +133,12 @@ class Jobs:
         """
         return self._session.post(f"/v1/jobs/{id_of(job)}/cancel", Job)
 
+    def update(self, job: Job | str, *, name: str | None = None, metadata: Mapping[str, str] | None = None) -> Job:
+        """Rename a job, or replace all of its metadata; what is None stays as it is."""
+        changes = {"name": name, "metadata": metadata}
+        body = {field: value for field, value in changes.items() if value is not None}
+        return self._session.patch(f"/v1/jobs/{id_of(job)}", Job, body)
+
     def delete(self, job: Job | str) -> None:
         """Delete a job that has ended, with its history and weights.
 

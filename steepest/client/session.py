@@ -82,6 +82,10 @@ class Session:
         """Ask for something that may be asked twice without harm."""
         return self.read(self.send(self._json("POST", path, body, params or {}, {})), model)
 
+    def patch(self, path: str, model: type[M], body: Any) -> M:
+        """Change parts of a thing to what the body says; saying it twice changes nothing more."""
+        return self.read(self.send(self._json("PATCH", path, body, {}, {})), model)
+
     def create(self, path: str, model: type[M], body: Any) -> M:
         """Make something exactly once, however often the connection fails."""
         return self.read(self.send(self._json("POST", path, body, {}, idempotency_key())), model)
