@@ -52,6 +52,7 @@ def create_app(settings: Settings, database: Database, queue: Queue) -> APIFlask
     )
     app.config.update(
         DESCRIPTION=openapi.DESCRIPTION,
+        TAGS=openapi.TAGS,
         SERVERS=[{"url": settings.public_url or "/"}],
         OPENAPI_VERSION="3.1.0",
         PROPAGATE_EXCEPTIONS=False,

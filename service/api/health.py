@@ -8,7 +8,7 @@ from flask import Response
 from service.context import service
 from service.http.resource import Resource, reply
 from steepest.spec.answers import Component, Health, Readiness
-from steepest.spec.errors import SteepestError
+from steepest.spec.errors import SteepestError, Unavailable
 from store import workers
 
 resource = Resource("health", __name__, tag="Health")
@@ -20,23 +20,22 @@ def get_health() -> Response:
     return reply(Health(version=version("steepest")))
 
 
-@resource.operation(
-    "GET",
-    "/readyz",
-    "getReadiness",
-    scope=None,
-    answer=Readiness,
-    statuses={503: "Not ready; the components say in words what does not answer."},
-)
+@resource.operation("GET", "/readyz", "getReadiness", scope=None, answer=Readiness)
 def get_readiness() -> Response:
-    """Say whether the database, the broker and at least one worker answer."""
+    """Say whether the database, the broker and at least one worker answer.
+
+    If not, the problem document says in words what does not, and has the same `components`.
+    """
     components = {
         "database": _component(service().database.ping, "answers"),
         "broker": _component(service().queue.ping, "answers"),
         "worker": _workers(),
     }
-    ready = all(component.ok for component in components.values())
-    return reply(Readiness(ok=ready, components=components), 200 if ready else 503)
+    missing = [f"{name}: {component.detail}" for name, component in components.items() if not component.ok]
+    if missing:
+        told = {name: component.model_dump() for name, component in components.items()}
+        raise Unavailable("; ".join(missing), ok=False, components=told)
+    return reply(Readiness(ok=True, components=components))
 
 
 def _component(ask: Callable[[], object], fine: str) -> Component:

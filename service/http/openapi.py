@@ -19,6 +19,12 @@ from steepest.spec.errors import Problem, RangeNotSatisfiable
 
 SECURITY: Final = "key"
 REF: Final = "#/components/schemas/{model}"
+TAGS: Final = [
+    {"name": "Data sets", "description": "What networks are trained on."},
+    {"name": "Jobs", "description": "Training: what was asked for, how it goes, and what came out."},
+    {"name": "Account", "description": "Who is asking."},
+    {"name": "Health", "description": "Whether the service can do its work; needs no key."},
+]
 PATH_PARAMETERS: Final = {
     "dataset_id": "A data set's id, `ds_...`.",
     "job_id": "A job's id, `job_...`.",

@@ -100,14 +100,14 @@ class Resource(APIBlueprint):
             def checked(**arguments: Any) -> Response:
                 if scope is not None:
                     authorize(scope)
-                parsed = read_query(query)
+                asked = read_query(query)
                 if query is not Query:
-                    arguments["query"] = parsed
+                    arguments["query"] = asked
                 if body is not None and parsed:
                     arguments["body"] = parse(body, read_json(service().settings.limits.json_bytes))
                 return view(**arguments)
 
-            documented = self.doc(operation_id=operation_id, responses={}, extensions={OPERATIONS: declared})(checked)
+            documented = self.doc(operation_id=operation_id, tags=[str(self.tag)], extensions={OPERATIONS: declared})(checked)
             self.add_url_rule(rule, operation_id, documented, methods=[method])
             return view
 
