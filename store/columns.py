@@ -1,6 +1,7 @@
 """Column types: what the rows hold, in the form that both databases keep without loss."""
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -40,11 +41,11 @@ class Figure(TypeDecorator[float]):
     impl = Float(53)
     cache_ok = True
 
-    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | str | None:
-        """Write NaN as text on SQLite."""
-        if value is not None and dialect.name == "sqlite" and math.isnan(value):
-            return "NaN"
-        return value
+    def bind_processor(self, dialect: Dialect) -> Callable[[float | None], float | str | None] | None:
+        """Write NaN as text on SQLite; the processor of a plain float would make a number of the text again."""
+        if dialect.name != "sqlite":
+            return None
+        return lambda value: "NaN" if value is not None and math.isnan(value) else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> float | None:
         """The number that was written."""

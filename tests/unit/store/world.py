@@ -62,7 +62,7 @@ class World:
         return claim
 
     def running(self, **fields: object) -> Claim:
-        return self.claim(self.submit(**fields).id)
+        return self.claim(self.submit(None, **fields).id)
 
     def job(self, job_id: str) -> JobRow:
         with self.database.read() as session:
