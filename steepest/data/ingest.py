@@ -96,6 +96,8 @@ def _read(reader: Reader, folder: Path, limits: IngestLimits) -> tuple[int, list
     rows = 0
     for batch in reader.batches():
         rows += len(batch[0])
+        if rows > limits.rows:
+            raise unusable([FieldProblem(pointer="/rows", detail=f"more rows than the limit of {limits.rows:,}")])
         for builder, cells in zip(builders, batch, strict=True):
             builder.add(cells)
     built = [builder.finish() for builder in builders]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 class IngestLimits:
     """Upper bounds of one ingest."""
 
+    rows: int = 100_000_000
     columns: int = 10_000
     unpacked_bytes: int = 64 << 30
     """Bytes of the columns as 64-bit numbers, and of an archive's members once unpacked."""

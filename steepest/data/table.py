@@ -32,6 +32,8 @@ class NumericColumn:
     name: str
     values: NDArray[Any]
     """(n,) real numbers: a memory map of float64, or a view of a matrix."""
+    dtype: str | None = None
+    """Of the array this came from in process, as NumPy writes it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class CategoricalColumn:
     name: str
     codes: NDArray[np.int32]
     categories: tuple[str, ...]
+    dtype: str | None = None
+    """Of the array this came from in process, as NumPy writes it."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class Table:
         Raises:
             DataUnusable: the arrays' shapes, kinds or values cannot be used.
         """
+        dtype = None if y is None else y.dtype.str
         y = _plain(y) if y is not None and y.dtype == object else y
         if problems := array_problems(X, y):
             raise unusable(problems)
@@ -110,8 +115,23 @@ class Table:
             raise unusable(problems)
         columns: list[Column] = [NumericColumn(name, X[:, index]) for index, name in enumerate(names)]
         if y is not None:
-            columns.append(_target_column(y.reshape(len(y))))
+            columns.append(_target_column(y.reshape(len(y)), dtype))
         return cls(len(X), tuple(columns), X)
+
+    def numbers(self, rows: Rows, names: Sequence[str]) -> NDArray[np.float64]:
+        """A fresh (k, d) block of numeric columns, NaN where a value is missing."""
+        places = [self.index[name] for name in names]
+        if self.matrix is not None and all(place < self.matrix.shape[1] for place in places):
+            block = self.matrix[rows]
+            block = block if places == list(range(self.matrix.shape[1])) else block[:, places]
+            return block.astype(np.float64, copy=False)
+        block = np.empty((len(rows), len(places)))
+        for index, place in enumerate(places):
+            column = self.columns[place]
+            if not isinstance(column, NumericColumn):
+                raise TypeError(f'column "{column.name}" holds no numbers')
+            block[:, index] = column.values[rows]
+        return block
 
 
 def open_table(folder: Path) -> Table:
@@ -143,11 +163,11 @@ def _plain(y: NDArray[Any]) -> NDArray[Any]:
     return y if str in kinds else np.array(y.tolist())
 
 
-def _target_column(y: NDArray[Any]) -> Column:
+def _target_column(y: NDArray[Any], dtype: str | None) -> Column:
     if y.dtype.kind not in "bU":
-        return NumericColumn("y", y)
+        return NumericColumn("y", y, dtype)
     distinct, codes = np.unique(y, return_inverse=True)
     labels = [str(value) for value in distinct.tolist()]
     ordered = in_class_order(labels)
     place = np.array([ordered.index(label) for label in labels], np.int32)
-    return CategoricalColumn("y", place[codes], tuple(ordered))
+    return CategoricalColumn("y", place[codes], tuple(ordered), dtype)
