@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 BATCH = 10_000
 """Rows in one request: the service's own limit."""
+LEADING_ZERO = re.compile(r"[+-]?0\d")
+"""Such a number is a name: a postcode, an article."""
 
 
 @click.command()
@@ -35,6 +38,8 @@ def predict(service: Service, job: str, file: Path) -> None:
     with service.client() as client:
         rows = _json_rows(file) if file.suffix.lower() == ".json" else _csv_rows(client, job, file)
         found = list(_predicted(client, job, rows))
+    if not found:
+        raise ValueError(f"{file} holds no rows")
     if service.as_json:
         emit({"object": "list", "data": found})
     else:
@@ -65,7 +70,7 @@ def _json_rows(file: Path) -> Iterator[Any]:
     except ValueError as error:
         raise ValueError(f"{file} is no JSON: {error}") from error
     rows = body.get("rows") if isinstance(body, dict) else body
-    if not isinstance(rows, list) or not rows:
+    if not isinstance(rows, list):
         raise ValueError(f'{file} holds no rows; it should be a list of rows, or {{"rows": [...]}}')
     yield from rows
 
@@ -95,15 +100,15 @@ def _kinds(client: "Client", dataset: str) -> dict[str, str]:
 
 
 def _cell(text: str, kind: str | None) -> float | str | None:
-    """An empty cell is missing; what should be a number and is none goes as it is, for the service to name."""
+    """A cell as the service reads it in a data set. What should be a number and is none goes as it is, to be named."""
     if text == "":
         return None
-    if kind != "categorical":
-        try:
-            return float(text)
-        except ValueError:
-            return text
-    return text
+    if kind == "categorical" or (kind is None and LEADING_ZERO.match(text)) or "_" in text:
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _print(found: "list[ClassPrediction | ValuePrediction]") -> None:
