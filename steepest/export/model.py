@@ -1,16 +1,22 @@
 """A trained network with everything that turns raw rows into predictions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.data.preprocessing import Preprocessing
+from steepest.data.features import NumericFeature
+from steepest.data.preprocessing import Inputs, Preprocessing
+from steepest.data.raw import Record
+from steepest.data.table import NumericColumn, Table
 from steepest.data.target import Target
 from steepest.spec.answers import ClassPrediction, ValuePrediction
+from steepest.spec.errors import FieldProblem
+from steepest.spec.problems import raised
 from steepest.spec.resolved import ResolvedTrainSpec
+from steepest.trainer.evaluate import outputs
 from steepest.trainer.network import Network
 
 
@@ -26,23 +32,62 @@ class Model:
     target: Target
 
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:
-        """(n,) labels in the classes' dtype, or values in the target's units, of raw rows (n, d)."""
-        raise NotImplementedError
-
-    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.floating[Any]]:
-        """(n, classes) probabilities of raw rows (n, d).
+        """Labels (n,) in the classes' dtype, or values (n,) in the target's units, of raw rows X (n, d).
 
         Raises:
-            ValidationFailed: the model predicts values, not classes.
+            ValidationFailed: X does not have the features, or a value cannot be read.
         """
-        raise NotImplementedError
+        activations = self._outputs(self._inputs(X))
+        if self.spec.task == "regression":
+            return self.target.decode(activations)
+        return self.target.decode(self._probabilities(activations).argmax(axis=1))
 
-    def predict_records(
-        self, records: Sequence[Mapping[str, Any] | Sequence[Any]]
-    ) -> list[ClassPrediction] | list[ValuePrediction]:
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.floating[Any]]:
+        """Probabilities (n, classes), in class order, of raw rows X (n, d).
+
+        Raises:
+            ValidationFailed: the model predicts values, or X does not have the features, or a value cannot be read.
+        """
+        if self.spec.task == "regression":
+            raise raised([FieldProblem(pointer="/task", detail="regression has no probabilities; use predict")])
+        return self._probabilities(self._outputs(self._inputs(X)))
+
+    def predict_records(self, records: Sequence[Record]) -> list[ClassPrediction] | list[ValuePrediction]:
         """Predictions of raw JSON rows, named or in the order of the features.
 
         Raises:
-            ValidationFailed: pointers `/rows/<i>/<name or index>`, every problem at once.
+            ValidationFailed: pointers `/rows/<i>/<name or index>`, the first 100 problems at once.
         """
-        raise NotImplementedError
+        activations = self._outputs(self.preprocessing.transform_records(records, self.spec.precision))
+        if self.spec.task == "regression":
+            return [ValuePrediction(value=value) for value in self.target.decode(activations).tolist()]
+        labels = self.target.labels
+        probabilities = self._probabilities(activations)
+        return [
+            ClassPrediction(label=labels[code], probabilities=dict(zip(labels, row, strict=True)))
+            for code, row in zip(probabilities.argmax(axis=1).tolist(), probabilities.tolist(), strict=True)
+        ]
+
+    def _inputs(self, X: NDArray[Any]) -> Inputs:
+        names = self.preprocessing.names
+        if X.ndim != 2 or X.shape[1] != len(names):
+            detail = f"X has the shape {X.shape}; the model needs (rows, {len(names)})"
+            raise raised([FieldProblem(pointer="/X", detail=detail)])
+        all_numbers = all(isinstance(feature, NumericFeature) for feature in self.preprocessing.features)
+        if not all_numbers or X.dtype.kind not in "biuf" or np.isinf(X).any():
+            return self.preprocessing.transform_records(X.tolist(), self.spec.precision)
+        columns = tuple(NumericColumn(name, X[:, index]) for index, name in enumerate(names))
+        return self.preprocessing.transform(Table(len(X), columns, X), np.arange(len(X)), self.spec.precision)
+
+    def _outputs(self, inputs: Inputs) -> Inputs:
+        return outputs(self.network, self.theta, inputs)
+
+    def _probabilities(self, activations: Inputs) -> Inputs:
+        """Of each class (n, classes): one unit is the second class's; several are divided by their sum."""
+        if self.spec.task == "binary":
+            return np.concatenate([1 - activations, activations], axis=1)
+        if self.spec.output_activation == "softmax":
+            return activations
+        total = activations.sum(axis=1, keepdims=True)
+        even = activations.dtype.type(1 / activations.shape[1])
+        return np.divide(activations, total, out=np.full_like(activations, even), where=total > 0)
