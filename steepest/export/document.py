@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -47,7 +46,7 @@ def model_of(arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) ->
         preprocessing = Preprocessing.from_json(document["preprocessing"])
         target = Target.from_json(document["target"])
         network = Network.of(spec, inputs=preprocessing.width, outputs=target.outputs)
-        theta = network.theta({name: np.asarray(array) for name, array in arrays.items()})
+        theta = network.theta(arrays).astype(spec.precision, casting="equiv", copy=False)
     except (ValidationError, LookupError, TypeError, ValueError) as error:
         raise InvalidRequest(f"the file holds no model of this release: {error}") from error
     return Model(network, theta, spec, preprocessing, target)

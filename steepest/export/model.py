@@ -90,4 +90,5 @@ class Model:
             return activations
         total = activations.sum(axis=1, keepdims=True)
         even = activations.dtype.type(1 / activations.shape[1])
-        return np.divide(activations, total, out=np.full_like(activations, even), where=total > 0)
+        shares: Inputs = np.divide(activations, total, out=np.full_like(activations, even), where=total > 0)
+        return shares
