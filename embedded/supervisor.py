@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from embedded.child import Child
 from embedded.refusal import Refused
 
-PATIENCE = 3  # deaths that are answered at once: quick ones in a row, and all of them while the stack comes up
+PATIENCE = 3  # quick deaths in a row that are answered at once
+START_PATIENCE = 2  # deaths of one child while the stack comes up, after which it is given up
 QUICK = 3.0  # seconds; who lived longer than this had started well
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0  # seconds, doubling, for what dies in a loop
 
@@ -41,11 +42,9 @@ class Supervisor:
             Refused: something does; with its last words.
         """
         for watched in self._watched:
-            if watched.deaths >= PATIENCE:
+            if watched.deaths >= START_PATIENCE:
                 child = watched.child
-                raise Refused(
-                    f"{child.name} does not start ({child.ending}). Its log, {child.log}:\n{child.last_words()}"
-                )
+                raise Refused(f"{child.name} {watched.ending}, again. Its log, {child.log}:\n{child.last_words()}")
 
     def stop(self, stages: Sequence[Sequence[Child]], hurry: Callable[[], bool]) -> None:
         """Stop stage after stage, the children of one stage together, each with its grace; then leave nothing behind.
@@ -67,28 +66,28 @@ class Supervisor:
 
 
 class _Watched:
-    """A child, how often it died (in all, and quickly in a row), and when it is due again."""
+    """A child, how often it died (in all, and quickly in a row), how the last time, and when it is due again."""
 
     def __init__(self, child: Child) -> None:
         self.child = child
-        self.deaths = 0
+        self.deaths, self.ending = 0, ""
         self._quick_deaths = 0
         self._due: float | None = None
 
     def tend(self, now: float, tell: Callable[[str], None]) -> None:
         if self._due is None and not self.child.running:
+            self.deaths, self.ending = self.deaths + 1, self.child.ending
             pause = self._pause(now)
             self.child.clear()  # what it started must not stand in its successor's way
             self._due = now + pause
             again = f"in {pause:g} s" if pause else "now"
-            tell(f"{self.child.name} {self.child.ending}; it starts again {again} (log: {self.child.log})")
+            tell(f"{self.child.name} {self.ending}; it starts again {again} (log: {self.child.log})")
         if self._due is not None and now >= self._due:
             self._due = None
             self.child.start()
 
     def _pause(self, now: float) -> float:
         """Seconds until the next start. It also counts this death."""
-        self.deaths += 1
         self._quick_deaths = self._quick_deaths + 1 if now - self.child.started_at < QUICK else 0
         if self._quick_deaths < PATIENCE:
             return 0.0

@@ -112,7 +112,7 @@ def test_a_start_that_fails_again_and_again_is_given_up(clock: Clock) -> None:
     keeper.start(child)
     keeper.check_start()
     starts(keeper, child, clock, 5)
-    with pytest.raises(Refused, match="api does not start"):
+    with pytest.raises(Refused, match="api never started, again"):
         keeper.check_start()
 
 
