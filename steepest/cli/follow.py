@@ -179,6 +179,7 @@ class Bar:
             epoch=f"{progress.epoch}/{progress.epochs}",
             figures=" ".join(_figures(epoch)) if epoch else "",
             eta="" if left is None else f"{duration(left)} left",
+            refresh=True,
         )
 
 

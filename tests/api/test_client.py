@@ -1,0 +1,215 @@
+"""The SDK against the real service in process: what one says, the other understands."""
+
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from apiflask import APIFlask
+from click.testing import CliRunner, Result
+
+from steepest.cli import main
+from steepest.cli.service import Service
+from steepest.client import Client, Retries
+from steepest.spec.answers import ClassPrediction, Dataset, Job
+from steepest.spec.errors import Conflict, InvalidRequest, NotFound, RequestTooLarge, Unauthenticated, ValidationFailed
+from steepest.spec.states import DatasetState, JobState
+from tests.api.conftest import MakeKey
+from tests.api.doubles import RecordingQueue
+from tests.api.workshop import Workshop
+
+URL = "http://127.0.0.1"
+
+
+@pytest.fixture
+def work(workshop: Workshop, queue: RecordingQueue) -> Callable[[float], None]:
+    """What a worker does while the client sleeps: everything that was announced."""
+
+    def work(_: float) -> None:
+        while queue.announced:
+            name = queue.announced.pop(0)
+            (workshop.train if name.startswith("job_") else workshop.ingest)(name)
+
+    return work
+
+
+@pytest.fixture
+def client(app: APIFlask, make_key: MakeKey, work: Callable[[float], None]) -> Iterator[Client]:
+    transport = httpx.WSGITransport(app)
+    with Client(URL, make_key("read", "write"), transport=transport, retries=Retries(sleep=work)) as client:
+        yield client
+
+
+@pytest.fixture
+def table(client: Client, flowers: bytes) -> Dataset:
+    return client.datasets.wait(client.datasets.upload(BytesIO(flowers), name="flowers", content_type="text/csv"))
+
+
+@pytest.fixture
+def trained(client: Client, table: Dataset) -> Job:
+    job = client.jobs.create(dataset=table, target="species", epochs=6, layers=[{"units": 8}], name="first")
+    return client.jobs.wait(job)
+
+
+def test_a_table_becomes_a_data_set_and_comes_back(client: Client, flowers: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "flowers.csv"
+    file.write_bytes(flowers)
+    uploaded = client.datasets.upload(file)
+    assert (uploaded.status, uploaded.name) == (DatasetState.VALIDATING, "flowers.csv")
+    ready = client.datasets.wait(uploaded)
+    assert (ready.status, ready.rows) == (DatasetState.READY, 60)
+    assert [column.name for column in ready.columns or ()] == ["length", "width", "colour", "species"]
+    assert next(client.datasets.rows(ready))["colour"] == "blue"
+    assert len(list(client.datasets.rows(ready, page_size=7))) == 60
+    assert client.datasets.download(ready, tmp_path / "again.csv").read_bytes() == flowers
+    assert client.datasets.update(ready, name="renamed").name == "renamed"
+    assert [dataset.id for dataset in client.datasets.list()] == [ready.id]
+    client.datasets.delete(ready)
+    with pytest.raises(NotFound):
+        client.datasets.get(ready)
+
+
+def test_arrays_become_a_data_set(client: Client) -> None:
+    file = BytesIO()
+    np.savez(file, X=np.arange(24.0).reshape(12, 2), y=np.arange(12) % 2)
+    file.seek(0)
+    ready = client.datasets.wait(client.datasets.upload(file))
+    assert (ready.format, ready.rows) == ("npz", 12)
+
+
+def test_a_table_with_a_wrong_line_says_which(client: Client) -> None:
+    failed = client.datasets.wait(client.datasets.upload(BytesIO(b"a,b\n1,2\n1,2,3\n"), content_type="text/csv"))
+    assert failed.status is DatasetState.FAILED
+    assert failed.error is not None
+    assert "3" in failed.error.detail + "".join(problem.pointer for problem in failed.error.errors)
+
+
+def test_what_is_no_table_is_refused_at_once(client: Client) -> None:
+    with pytest.raises(InvalidRequest):
+        client.datasets.upload(BytesIO(b""))
+    with pytest.raises(RequestTooLarge):
+        client.datasets.upload(BytesIO(b"a,b\n" + b"1,2\n" * (1 << 20)), content_type="text/csv")
+
+
+def test_a_job_from_its_spec_to_its_predictions(client: Client, trained: Job, tmp_path: Path) -> None:
+    assert trained.status is JobState.SUCCEEDED
+    assert trained.result is not None
+    assert [epoch.epoch for epoch in client.jobs.epochs(trained)] == [1, 2, 3, 4, 5, 6]
+    assert [epoch.epoch for epoch in client.epochs.list(trained, after=4)] == [5, 6]
+    numbers = [event.number for event in client.jobs.events(trained)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert [event.number for event in client.events.list(trained, after=1)] == numbers[1:]
+    kinds = {kind for checkpoint in client.checkpoints.list(trained) for kind in checkpoint.kinds}
+    assert {"best", "last"} <= kinds
+    found = client.predictions.create(trained, [{"length": 4.1, "width": 3.2, "colour": "red"}, [4.2, None, "blue"]])
+    assert all(
+        isinstance(one, ClassPrediction) and set(one.probabilities) == {"setosa", "versicolor", "virginica"}
+        for one in found
+    )
+    assert client.weights.download(trained, tmp_path / "model.safetensors").stat().st_size > 0
+    with np.load(client.weights.download(trained, tmp_path / "model.npz", checkpoint="last")) as arrays:
+        assert arrays["layers.0.bias"].shape == (8,)
+
+
+def test_every_wrong_field_is_named_at_once(client: Client, table: Dataset) -> None:
+    with pytest.raises(ValidationFailed) as caught:
+        client.jobs.create(dataset=table, target="species", epochs=0, layers=[{"unit": 8}])
+    assert {problem.pointer for problem in caught.value.problems} == {"/epochs", "/layers/0/unit"}
+    assert caught.value.request_id
+    assert list(client.jobs.list()) == []
+
+
+def test_validation_creates_nothing(client: Client, table: Dataset) -> None:
+    found = client.jobs.validate(dataset=table, target="species", layers=[])
+    assert found.resolved_spec.task == "multiclass"
+    assert found.parameters > 0
+    assert list(client.jobs.list()) == []
+
+
+def test_jobs_are_found_by_what_they_are(client: Client, table: Dataset) -> None:
+    made = [
+        client.jobs.create(dataset=table, target="species", name=f"n{index}", metadata={"team": f"t{index % 2}"})
+        for index in range(5)
+    ]
+    assert [job.id for job in client.jobs.list(page_size=2)] == [job.id for job in reversed(made)]
+    assert [job.id for job in client.jobs.list(name="n3", status="queued", dataset=table)] == [made[3].id]
+    assert [job.id for job in client.jobs.list(metadata={"team": "t1"})] == [made[3].id, made[1].id]
+    assert len(list(client.jobs.list(created_after=made[1].created_at))) == 3
+    assert client.jobs.update(made[0], name="better", metadata={}).name == "better"
+
+
+def test_cancel_and_delete(client: Client, table: Dataset, queue: RecordingQueue) -> None:
+    job = client.jobs.create(dataset=table, target="species")
+    with pytest.raises(Conflict):
+        client.jobs.delete(job)
+    assert client.jobs.cancel(job).status is JobState.CANCELLED
+    client.jobs.delete(job)
+    with pytest.raises(NotFound):
+        client.jobs.get(job)
+
+
+def test_a_repeated_create_is_one_job(app: APIFlask, make_key: MakeKey, client: Client, table: Dataset) -> None:
+    class Forgetful(httpx.WSGITransport):
+        """Loses the first answer to every create, after the service has given it."""
+
+        lost = False
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            answer = super().handle_request(request)
+            if request.method == "POST" and not self.lost:
+                self.lost = True
+                raise httpx.ReadError("connection reset")
+            return answer
+
+    transport = Forgetful(app)
+    twice = Client(URL, make_key("write"), transport=transport, retries=Retries(sleep=lambda _: None))
+    job = twice.jobs.create(dataset=table, target="species")
+    assert [found.id for found in client.jobs.list()] == [job.id]
+
+
+def test_without_a_key_nothing_is_told_but_health(
+    app: APIFlask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STEEPEST_HOME", str(tmp_path / "nowhere"))
+    monkeypatch.delenv("STEEPEST_API_KEY", raising=False)
+    client = Client(URL, transport=httpx.WSGITransport(app))
+    assert client.health().ok
+    with pytest.raises(Unauthenticated, match="STEEPEST_API_KEY"):
+        client.account()
+
+
+def test_the_account_shows_its_limits(client: Client) -> None:
+    account = client.account()
+    assert set(account.scopes) == {"read", "write"}
+    assert account.limits["prediction_rows"] == 50
+
+
+def test_the_command_goes_the_whole_way(
+    client: Client, app: APIFlask, make_key: MakeKey, flowers: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    work: Callable[[float], None],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("steepest.client.client.Retries", lambda: Retries(sleep=work))
+    Path("flowers.csv").write_bytes(flowers)
+    service = Service(URL, make_key("read", "write"), transport=httpx.WSGITransport(app))
+
+    def steepest(*arguments: str) -> Result:
+        shown = CliRunner().invoke(main, arguments, obj=service)
+        assert shown.exit_code == 0, shown.output
+        return shown
+
+    options = ("--layers", "8", "--epochs", "6", "--name", "by hand", "--follow")
+    steepest("train", "flowers.csv", "--target", "species", *options)
+    job = next(client.jobs.list())
+    assert (job.name, job.status) == ("by hand", JobState.SUCCEEDED)
+    assert "by hand" in steepest("jobs").stdout
+    assert "8 relu" in steepest("jobs", "show", job.id).stdout
+    assert len(steepest("jobs", "epochs", job.id).stdout.splitlines()) == 7
+    assert "job.succeeded" in steepest("jobs", "events", job.id).stdout
+    assert "colour" in steepest("datasets", "show", job.dataset).stdout
+    steepest("weights", job.id, "-o", "model.npz")
+    assert Path("model.npz").stat().st_size > 0
+    Path("new.csv").write_text("length,width,colour,species\n4.1,3.2,red,setosa\n6.1,,blue,\n")
+    assert len(steepest("predict", job.id, "new.csv").stdout.splitlines()) == 3
