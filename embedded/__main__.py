@@ -2,22 +2,25 @@
 
 import sys
 
-from embedded.demo import demo
 from embedded.refusal import Refused
-from embedded.up import up
 from steepest.spec.errors import SteepestError
 
-COMMANDS = {"up": up, "demo": demo}
 
-
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Run the command. What stands in its way is said in one clear line, with exit code 1."""
-    command = COMMANDS.get(sys.argv[1] if len(sys.argv) == 2 else "")
-    if command is None:
-        print(f"usage: python -m embedded {' | '.join(COMMANDS)}", file=sys.stderr)
-        return 2
     try:
-        command()
+        match arguments:
+            case ["up"]:
+                from embedded.up import up
+
+                up()
+            case ["demo"]:
+                from embedded.demo import demo
+
+                demo()
+            case _:
+                print("usage: python -m embedded up | demo", file=sys.stderr)
+                return 2
     except (Refused, SteepestError) as refusal:
         print(refusal, file=sys.stderr)
         return 1
@@ -28,4 +31,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

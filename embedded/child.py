@@ -92,6 +92,7 @@ class Child:
         ):  # the group is empty, or (macOS) only zombies are left in it
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._process = None  # its number may soon be another's
         if self._pump:
             self._pump.join(timeout=1)
 

@@ -17,7 +17,8 @@ class Signals:
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in STOPPING | {signal.SIGCHLD}:
-            signal.signal(number, _ignore)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup is obeyed
+                signal.signal(number, _note)
         self.stops = 0
 
     def wait(self, seconds: float) -> bool:
@@ -28,5 +29,5 @@ class Signals:
         return self.stops > 0
 
 
-def _ignore(_number: int, _frame: FrameType | None) -> None:
+def _note(_number: int, _frame: FrameType | None) -> None:
     """The wake-up pipe carries the signal; a handler must exist for it to be written there."""
