@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from apiflask import APIFlask
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
 from steepest.cli import main
 from steepest.cli.service import Service
@@ -196,7 +197,8 @@ def test_the_command_goes_the_whole_way(
     service = Service(URL, make_key("read", "write"), transport=httpx.WSGITransport(app))
 
     def steepest(*arguments: str) -> Result:
-        shown = CliRunner().invoke(main, arguments, obj=service)
+        with capture_logs():  # the service's own, which would land in the command's output
+            shown = CliRunner().invoke(main, arguments, obj=service)
         assert shown.exit_code == 0, shown.output
         return shown
 
