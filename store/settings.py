@@ -69,6 +69,8 @@ class Settings:
     """Threads of one API process."""
     slots: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Jobs that one worker trains at once."""
+    cache_bytes: int = 20 << 30
+    """How much ingested data a worker's machine keeps."""
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
@@ -97,6 +99,7 @@ class Settings:
             trusted_proxies=_read(given, "TRUSTED_PROXIES", _count, cls.trusted_proxies),
             threads=_read(given, "THREADS", _positive, cls.threads),
             slots=_read(given, "SLOTS", _positive, os.cpu_count() or 1),
+            cache_bytes=_read(given, "CACHE_BYTES", _positive, cls.cache_bytes),
             limits=Limits.from_environment(given),
         )
 
