@@ -33,7 +33,7 @@ test: $(READY) ## Run the whole suite on the embedded default
 	@$(BIN)/pytest
 
 test-services: $(READY) ## Run the store, API and integration suites on real PostgreSQL and Redis
-	@$(BIN)/python tests/services.py
+	@$(BIN)/python -m tests.services
 
 lint: $(READY) ## Check format, style, types, floors and the compose file
 	@$(BIN)/ruff format --check --quiet .

@@ -1,4 +1,4 @@
-"""Run the suites that touch the database or the broker on real PostgreSQL and Redis: `python tests/services.py`.
+"""Run the suites that touch the database or the broker on real PostgreSQL and Redis: `python -m tests.services`.
 
 Each server is, in this order: the one that STEEPEST_TEST_DATABASE_URL or STEEPEST_TEST_BROKER_URL names; one that
 already answers on this machine's usual port; one that is started here and stopped afterwards. What was there before is
