@@ -22,6 +22,9 @@ BUSY_SECONDS: Final = 15
 WAL_FIXED: Final = (3, 51, 3)
 """The first SQLite without the WAL-reset bug, by which several writing processes may, rarely, damage a database."""
 
+_SQLITE_ERROR: Final = 1
+"""SQLite's code for a statement that it cannot make sense of: a missing table, a syntax error."""
+
 _MIGRATION_LOCK: Final = 0x57EE9E57
 _BEGIN: Final = "steepest_begin"
 _CLOCK: Final = "steepest_clock"
@@ -206,8 +209,9 @@ def sqlite_module() -> ModuleType:
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
     cursor = connection.cursor()
-    # Before WAL and the first table, or it silently stays off.
-    cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    # Before WAL and the first table, or it silently stays off; and only then, because it waits for the write lock.
+    if not cursor.execute("PRAGMA page_count").fetchone()[0]:
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
     cursor.execute("PRAGMA journal_mode=WAL")
     # An answered POST is a promise, also when the power fails.
     cursor.execute("PRAGMA synchronous=FULL")
@@ -225,13 +229,22 @@ def _begin_sqlite(connection: Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (exc.OperationalError, exc.TimeoutError) as error:
-        if isinstance(error, exc.OperationalError) and str(error.orig).startswith("no such "):
-            raise  # a table is missing: no outage, and waiting will not help
+    except (exc.DBAPIError, exc.TimeoutError) as error:
+        if not _is_outage(error):
+            raise
         log.warning("database_unavailable", reason=_reason(error))
         raise Unavailable("The database does not answer; the same request may succeed in a moment.") from error
 
 
-def _reason(error: exc.OperationalError | exc.TimeoutError) -> str:
-    cause = error.orig if isinstance(error, exc.OperationalError) else error
+def _is_outage(error: exc.DBAPIError | exc.TimeoutError) -> bool:
+    """Whether the database is away, busy or full, rather than asked for nonsense."""
+    if isinstance(error, exc.TimeoutError):  # no connection came free
+        return True
+    if getattr(error.orig, "sqlite_errorcode", None) == _SQLITE_ERROR:
+        return False
+    return isinstance(error, exc.OperationalError) or error.connection_invalidated
+
+
+def _reason(error: exc.DBAPIError | exc.TimeoutError) -> str:
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
     return " ".join(str(cause).split())[:300]
