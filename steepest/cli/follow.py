@@ -92,9 +92,15 @@ def _course(job: "Job", result: "Result") -> str:
 
 def _latest(client: "Client", job: "Job") -> "Epoch | None":
     """The newest record of the loss history."""
+    from steepest.spec.errors import Unavailable
+
     if not job.progress.epoch:
         return None
-    newest = list(client.epochs.list(job, after=job.progress.epoch - 1))
+    try:
+        newest = list(client.epochs.list(job, after=job.progress.epoch - 1))
+    except Unavailable:
+        # The wait outlives a restart of the service; so does what is shown beside it.
+        return None
     return newest[-1] if newest else None
 
 

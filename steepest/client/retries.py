@@ -22,7 +22,7 @@ class Retries:
         sleep: What waits.
     """
 
-    attempts: int = 5
+    attempts: int = 6
     first: float = 0.25
     longest: float = 30.0
     sleep: Callable[[float], None] = time.sleep

@@ -20,6 +20,8 @@ T = TypeVar("T")
 Params = Mapping[str, str | int | float | bool | None]
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Failures after which the service cannot have seen the request."""
+ATTEMPTS_AT_A_STRANGER = 2
+"""How often to knock where nobody has ever answered."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Session:
         self.retries = retries
         self.timeout = timeout
         self._endpoint = endpoint
+        self._has_answered = False
         headers = {"Accept": "application/json"}
         if endpoint.key:
             headers["Authorization"] = f"Bearer {endpoint.key}"
@@ -143,11 +146,11 @@ class Session:
             try:
                 response = self._once(call, streamed=streamed)
             except httpx.TransportError as error:
-                may_repeat = call.safe or isinstance(error, NEVER_SENT)
-                pause = self.retries.pause(attempt) if may_repeat else None
+                pause = self._pause_without_answer(error, call, attempt)
                 if pause is None:
                     raise self.unreachable(error) from error
             else:
+                self._has_answered = True
                 if response.is_success or response.status_code in call.accept:
                     return response
                 pause = self._pause_after(response, call, attempt)
@@ -170,6 +173,14 @@ class Session:
             with closing(response):
                 response.read()
         return response
+
+    def _pause_without_answer(self, error: httpx.TransportError, call: Call, attempt: int) -> float | None:
+        never_sent = isinstance(error, NEVER_SENT)
+        # A service that has answered before is being restarted; one that never has is probably not there at all, and
+        # whoever mistyped its address wants to know soon.
+        if never_sent and not self._has_answered and attempt >= ATTEMPTS_AT_A_STRANGER:
+            return None
+        return self.retries.pause(attempt) if call.safe or never_sent else None
 
     def _pause_after(self, response: httpx.Response, call: Call, attempt: int) -> float | None:
         retry_after = response.headers.get("Retry-After")

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from steepest.cli import main
 from steepest.cli.service import Service
+from steepest.client import Retries
 from steepest.spec.errors import Conflict, NotFound
 from tests.unit.client.fake import DATASET, JOB, KEY, FakeService, problem
 
@@ -26,7 +27,7 @@ def body(*arguments: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("steepest.client.jobs.BETWEEN_POLLS", 0.0)
+    monkeypatch.setattr("steepest.client.client.Retries", lambda: Retries(sleep=lambda _: None))
 
 
 @pytest.fixture
@@ -275,3 +276,12 @@ def test_without_the_data_set_cells_are_what_they_look_like(
     service.faults = [service.route, problem(NotFound("there is no such data set"))]
     assert run(service, "predict", JOB, rows("a.csv", f"x0\n{cell}\n")).exit_code == 0
     assert predicted(service) == [{"x0": sent}]
+
+
+def test_following_outlives_a_restart_of_the_service() -> None:
+    service = FakeService(epochs=2)
+    away = [httpx.ConnectError("refused")] * 6
+    service.faults = [service.route, service.route, *away, *away]
+    shown = run(service, "follow", JOB)
+    assert shown.exit_code == 0
+    assert "succeeded" in shown.stdout

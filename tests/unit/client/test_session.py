@@ -118,7 +118,7 @@ def test_every_field_problem_arrives() -> None:
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_an_error_page_of_a_proxy_means_that_the_service_is_away(status: int) -> None:
     service = FakeService()
-    service.faults = [httpx.Response(status, html="<h1>Down</h1>", headers={"X-Request-Id": "proxy_1"})] * 5
+    service.faults = [httpx.Response(status, html="<h1>Down</h1>", headers={"X-Request-Id": "proxy_1"})] * 6
     with pytest.raises(Unavailable, match=f"{status} .* without saying why") as caught:
         service.client().account()
     assert caught.value.request_id == "proxy_1"
@@ -132,6 +132,17 @@ def test_an_answer_of_something_else_is_not_understood(answer: httpx.Response) -
     service.faults = [answer]
     with pytest.raises(NotUnderstood, match="no steepest service, or of another version"):
         service.client().jobs.get(JOB)
+
+
+def test_a_service_that_answered_before_is_given_more_time_than_a_stranger() -> None:
+    service = FakeService()
+    client = service.client()
+    service.faults = [httpx.ConnectError("Connection refused")] * 2
+    with pytest.raises(Unreachable):
+        client.jobs.get(JOB)
+    client.jobs.get(JOB)
+    service.faults = [httpx.ConnectError("Connection refused")] * 5
+    assert client.jobs.get(JOB).id == JOB
 
 
 def test_nothing_listening_is_one_message_with_address_and_remedy() -> None:
