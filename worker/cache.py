@@ -55,12 +55,13 @@ class Cache:
 
     def _build(self, folder: Path, build: Build) -> None:
         aside = self._aside(folder.name)
+        built = aside / "entry"
         try:
-            build(aside)
+            build(built)
             # A renamed folder with lost contents would be taken for a whole one after a power failure.
-            for path in aside.rglob("*"):
+            for path in built.rglob("*"):
                 _sync(path)
-            aside.rename(folder)
+            built.rename(folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -80,14 +81,15 @@ class Cache:
                 return False
             aside = self._aside(key)
             with suppress(FileNotFoundError):
-                (self._root / key).rename(aside)
+                (self._root / key).rename(aside / key)
             shutil.rmtree(aside, ignore_errors=True)
             return True
 
     def _aside(self, key: str) -> Path:
-        """Where the holder of the exclusive lock builds or removes; what a killed one left is swept away."""
+        """An empty folder for the holder of the exclusive lock; what a killed one left there is swept away."""
         aside = self._root / f".aside-{key}"
         shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
         return aside
 
 

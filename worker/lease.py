@@ -36,6 +36,14 @@ class Stop(StrEnum):
     CUT_OFF = "cut off"  # the database has not answered for as long as the lease
 
 
+class Stopped(Exception):
+    """Raised by the work itself when it has seen that it must stop."""
+
+    def __init__(self, why: Stop) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
 Ask = Callable[[bool], Stop | None]
 """Asks the database why to stop, if at all; renews the lease as well when called with True."""
 
@@ -87,6 +95,11 @@ class Lease:
         if self._told is not Stop.FENCED and self._clock() >= self._until:
             return Stop.CUT_OFF
         return self._told
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the database would still take a write of this attempt, as far as is known here."""
+        return self.stop not in (Stop.FENCED, Stop.CUT_OFF)
 
     def alive(self) -> None:
         """Note that the work makes progress."""

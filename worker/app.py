@@ -1,0 +1,42 @@
+"""The Celery app: its settings are the store's, which whoever announces work shares; its signals wire a worker.
+
+Importing it connects to nothing, and a worker's main process never opens the database: its children do.
+"""
+
+from typing import Any
+
+from celery import signals
+
+import steepest
+from store import logs
+from store.celery_settings import celery_app
+from store.settings import Settings
+from worker import presence
+from worker.drain import Drain
+from worker.identity import Identity
+from worker.process import this_process
+
+app = celery_app("worker.app", Settings.from_environment().broker_url)
+app.conf.include = ["worker.tasks"]
+
+
+@signals.setup_logging.connect
+def _log(**_: Any) -> None:
+    logs.configure()
+
+
+@signals.celeryd_after_setup.connect
+def _prepare_main(sender: str, **_: Any) -> None:
+    """Before the first child: all that children share, loaded once."""
+    drain = Drain.make()
+    Identity.new(sender, list(app.amqp.queues.consume_from), drain.path).publish()
+    steepest.warm_up()
+    signals.worker_shutting_down.connect(lambda **_: drain.ask(), weak=False)
+    signals.worker_shutdown.connect(lambda **_: drain.remove(), weak=False)
+
+
+@signals.worker_process_init.connect
+def _prepare_child(**_: Any) -> None:
+    """In every child, also in one that replaces a child that died."""
+    steepest.warm_up()
+    presence.begin(this_process())

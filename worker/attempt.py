@@ -1,0 +1,66 @@
+"""What attempts at jobs and at data sets share: writing through an outage, and saying what went wrong."""
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import structlog
+from sqlalchemy.orm import Session
+
+from steepest.spec.errors import JobError, JobFailed, OutOfMemory, Unavailable
+from store.database import Database
+from worker.lease import Lease, Stop, Stopped
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+PAUSE_SECONDS: Final = 0.3
+"""Between two tries at a write in an outage."""
+
+
+def persist(database: Database, lease: Lease, write: Callable[[Session], T]) -> T:
+    """Commit a write that cannot be put off, trying again through an outage for as long as the lease lasts.
+
+    Every such write is fenced, and says the same when it is repeated after an answer that got lost.
+
+    Raises:
+        FencedOff: the attempt no longer holds what it writes to.
+        Stopped: the outage outlasted the lease.
+    """
+
+    def commit() -> T:
+        with database.write() as session:
+            return write(session)
+
+    return through_outage(lease, commit)
+
+
+def through_outage(lease: Lease, act: Callable[[], T]) -> T:
+    """Do what needs the database, again and again while it does not answer, for as long as the lease lasts.
+
+    Raises:
+        Stopped: the outage outlasted the lease.
+    """
+    while True:
+        try:
+            return act()
+        except Unavailable:
+            if not lease.may_write:
+                raise Stopped(lease.stop or Stop.CUT_OFF) from None
+            log.warning("database_is_waited_for")
+            time.sleep(PAUSE_SECONDS)
+
+
+def explained(error: Exception) -> JobError:
+    """What the user is told about `error`; what only we understand goes to the log, whole."""
+    if isinstance(error, JobFailed):
+        log.info("attempt_failed", code=error.code, detail=error.detail)
+        return error.error()
+    log.exception("attempt_failed", exc_info=error)
+    if isinstance(error, MemoryError):
+        return OutOfMemory(
+            "There is not enough memory on the worker. Make the batch, the layers or the data smaller."
+        ).error()
+    return JobFailed(
+        "Something went wrong on our side, and the log has it. Try again; if it fails again, tell the operator."
+    ).error()

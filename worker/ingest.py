@@ -1,0 +1,79 @@
+"""One attempt at reading an uploaded data set: `validating` becomes `ready` or `failed`."""
+
+import time
+
+import structlog
+
+from store import blobs, datasets
+from store.datasets import DatasetClaim
+from store.fence import FencedOff
+from worker.attempt import explained, persist
+from worker.lease import Ask, Lease, Stop, Stopped
+from worker.loading import schema_of
+from worker.process import Process
+
+log = structlog.get_logger(__name__)
+
+
+def run(here: Process, dataset_id: str) -> None:
+    """Claim the data set and read it; nothing when it does not wait to be read."""
+    if here.drain.asked:
+        here.queue.announce_dataset(dataset_id)
+        return
+    seconds = here.settings.lease_seconds
+    taken_at = time.monotonic()
+    with here.database.write() as session:
+        claim = datasets.claim(session, dataset_id, here.name, seconds)
+    if claim is None:
+        log.info("nothing_to_claim", dataset=dataset_id)
+        return
+    with (
+        structlog.contextvars.bound_contextvars(dataset=dataset_id, attempt=claim.attempt),
+        Lease(_asking(here, claim), seconds, taken_at=taken_at) as lease,
+    ):
+        log.info("ingest_started", bytes=claim.dataset.bytes)
+        try:
+            _read(here, claim, lease)
+        except Stopped as stopped:
+            log.info("ingest_stopped", why=stopped.why.value)
+        except FencedOff:
+            log.info("ingest_stopped", why=Stop.FENCED.value)
+
+
+def _read(here: Process, claim: DatasetClaim, lease: Lease) -> None:
+    def watch() -> None:
+        lease.alive()
+        if (why := lease.stop or (Stop.DRAIN if here.drain.asked else None)) is not None:
+            raise Stopped(why)
+
+    try:
+        with here.database.read() as session:
+            blob = blobs.get(session, claim.account_id, claim.dataset.blob_id)
+        schema = schema_of(here, claim.dataset, blob, watch)
+    except Stopped as stopped:
+        if stopped.why is Stop.DRAIN:
+            persist(here.database, lease, lambda session: datasets.release(session, claim))
+            here.queue.announce_dataset(claim.dataset_id)
+        raise
+    except Exception as error:
+        problem = explained(error)
+        persist(here.database, lease, lambda session: datasets.mark_failed(session, claim, problem))
+    else:
+        persist(
+            here.database,
+            lease,
+            lambda session: datasets.mark_ready(session, claim, schema.rows, schema.columns, schema.warnings),
+        )
+        log.info("ingest_finished", rows=schema.rows, columns=len(schema.columns))
+
+
+def _asking(here: Process, claim: DatasetClaim) -> Ask:
+    """The lease's question about a data set. It has no state that asks a worker to stop, so it is only renewed."""
+
+    def ask(renew: bool) -> Stop | None:
+        if not renew:
+            return None
+        with here.database.write() as session:
+            return None if datasets.renew(session, claim, here.settings.lease_seconds) else Stop.FENCED
+
+    return ask

@@ -1,0 +1,78 @@
+"""A child's signs of life, and what it does for one that died.
+
+Celery starts a child in the place of one that died. The new one gives the dead one's jobs back at once, so that they
+need not wait for their leases to run out.
+"""
+
+import os
+import threading
+from typing import Final
+
+import structlog
+
+from steepest.spec.errors import Unavailable
+from steepest.spec.states import JobState
+from store import attempts, workers
+from worker.process import Process
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS: Final = 0.5
+"""Between two looks at whether the worker shuts down."""
+
+
+def begin(here: Process) -> None:
+    """Take over what a dead sibling held, and say from now on that this child lives."""
+    threading.Thread(target=_live, args=(here,), name="presence", daemon=True).start()
+
+
+def _live(here: Process) -> None:
+    pause = threading.Event()
+    bury_the_dead(here)
+    while not here.drain.asked:
+        _sign(here)
+        for _ in range(max(1, int(here.settings.heartbeat_seconds / LOOK_SECONDS))):
+            if not here.drain.asked:
+                pause.wait(min(LOOK_SECONDS, here.settings.heartbeat_seconds))
+    _leave(here)
+
+
+def bury_the_dead(here: Process) -> None:
+    """Let go of the jobs of this worker's dead children, and announce those that wait again."""
+    try:
+        with here.database.read() as session:
+            held = attempts.held(session, here.identity.child_prefix)
+        for job_id, attempt, worker in held:
+            if _is_dead(int(worker.rpartition("/")[2])):
+                with here.database.write() as session:
+                    state = attempts.expire(session, job_id, attempt, reason="worker_lost")
+                log.warning("worker_lost", job=job_id, attempt=attempt, lost=worker, state=state)
+                if state is JobState.QUEUED:
+                    here.queue.announce_job(job_id, here.device)
+    except Unavailable:
+        log.warning("leases_left_to_run_out")
+
+
+def _is_dead(pid: int) -> bool:
+    """Whether there is no such process; the pids are those of this process's siblings."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _sign(here: Process) -> None:
+    try:
+        with here.database.write() as session:
+            workers.beat(session, here.name, here.identity.queues, slots=1)
+    except Unavailable:
+        log.warning("no_sign_of_life_given")
+
+
+def _leave(here: Process) -> None:
+    try:
+        with here.database.write() as session:
+            workers.leave(session, here.name)
+    except Unavailable:
+        log.warning("no_farewell_given")

@@ -1,0 +1,177 @@
+"""Checkpoints of one attempt: where it goes on, what it saves on the way, and what it leaves at the end.
+
+Bytes are stored first; then one fenced transaction makes them the job's current checkpoint, together with the epochs
+that led there. What a death leaves in between is referred to by nothing, and swept.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors import numpy as tensors
+from sqlalchemy.orm import Session
+
+from steepest.data.prepare import Prepared
+from steepest.export import safetensors
+from steepest.export.model import Model
+from steepest.spec.answers import Environment, Result
+from steepest.trainer.evaluate import evaluate
+from steepest.trainer.fit import Finished
+from steepest.trainer.network import Network
+from steepest.trainer.state import State
+from store import attempts, blobs, checkpoints, history
+from store.attempts import Claim
+from store.checkpoints import Kind
+from store.database import Database
+from worker.attempt import persist, through_outage
+from worker.lease import Lease
+from worker.recorder import Recorder
+
+log = structlog.get_logger(__name__)
+
+SOON_SECONDS: Final = 1.0
+"""Between checkpoints of an attempt that follows a failure: whatever ends it, the next one gets further."""
+
+Weights = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Weights, and what they are, after `epoch` epochs and `step` steps."""
+
+    epoch: int
+    step: int
+    kind: Kind
+    theta: Weights
+
+
+class Saver:
+    """Knows what of an attempt is stored, and stores the rest."""
+
+    def __init__(
+        self,
+        database: Database,
+        claim: Claim,
+        lease: Lease,
+        data: Prepared,
+        network: Network,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._claim = claim
+        self._lease = lease
+        self._data = data
+        self._network = network
+        self._clock = clock
+        asked = claim.job.spec.checkpoint_every.seconds
+        self._every = min(asked, SOON_SECONDS) if claim.job.failures else asked
+        self._saved_at = clock()
+        self._best_epoch = 0
+        """The epoch of the best weights that are stored."""
+
+    def begin(self, environment: Environment) -> tuple[State | None, bool]:
+        """Where to go on, None for the start, and whether the final weights will be those of an undisturbed run.
+
+        The history is rewound to that place. An attempt in another numeric environment than the first one's goes on at
+        once, and is right to rounding.
+        """
+        state = self._last_state() if self._claim.attempt > 1 else None
+        first = persist(self._database, self._lease, lambda session: self._start(session, environment, state))
+        self._best_epoch = state.best_epoch if state else 0
+        if first != environment:
+            log.warning("environment_differs", first=first.model_dump(), this=environment.model_dump())
+        return state, first == environment
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return self._clock() - self._saved_at >= self._every
+
+    def checkpoint(self, state: State, recorder: Recorder) -> None:
+        """Store a state to go on from, with the epochs that led there, and the best weights if they are new."""
+        places = [_Place(state.epoch - 1, state.step, "last", state.theta[0])]
+        if state.best_epoch > self._best_epoch:
+            places.append(_Place(state.best_epoch, 0, "best", state.best[0]))
+        stored = self._stored(places)
+        resumable = self._write(tensors.save(state.to_arrays()))
+
+        def write(session: Session) -> None:
+            recorder.write(session)
+            for (epoch, step), (kinds, blob_id) in stored.items():
+                here = "last" in kinds
+                checkpoints.save(session, self._claim, epoch, step, kinds, blob_id, resumable if here else None)
+
+        persist(self._database, self._lease, write)
+        recorder.written()
+        self._best_epoch = state.best_epoch
+        self._saved_at = self._clock()
+        log.info("checkpoint_saved", epoch=state.epoch - 1, step=state.step)
+
+    def finish(self, run: Finished, recorder: Recorder, *, bit_exact: bool) -> None:
+        """Measure the weights that predictions use, and end the job as succeeded with all its weights."""
+        result = self._result(run)
+        places = [_Place(0, 0, "initial", run.initial), _Place(run.epochs, 0, "last", run.last)]
+        if run.best_epoch > self._best_epoch:
+            places.append(_Place(run.best_epoch, 0, "best", run.best))
+        stored = self._stored(places)
+
+        def write(session: Session) -> None:
+            recorder.write(session)
+            for (epoch, step), (kinds, blob_id) in stored.items():
+                checkpoints.save(session, self._claim, epoch, step, kinds, blob_id)
+            attempts.finish(session, self._claim, result, run.stopped_by, bit_exact=bit_exact)
+
+        persist(self._database, self._lease, write)
+
+    def _start(self, session: Session, environment: Environment, state: State | None) -> Environment:
+        first = attempts.start(session, self._claim, environment)
+        if self._claim.attempt > 1:
+            epoch, step = (state.epoch - 1, state.step) if state else (0, 0)
+            history.rewind(session, self._claim, epoch, step)
+            attempts.tell(session, self._claim, "job.resumed", {"epoch": epoch, "step": step})
+        return first
+
+    def _last_state(self) -> State | None:
+        """The state of the last checkpoint; None when there is none that can be read, to start from the beginning."""
+        with self._database.read() as session:
+            row = checkpoints.resume(session, self._claim)
+            if row is None or row.state_blob_id is None:
+                return None
+            blob = blobs.get(session, row.account_id, row.state_blob_id)
+        try:
+            return State.from_arrays(tensors.load(blobs.read_all(self._database, blob)))
+        except (blobs.BlobDamaged, SafetensorError, ValueError):
+            log.exception("checkpoint_unreadable", epoch=row.epoch, step=row.step)
+            return None
+
+    def _stored(self, places: Sequence[_Place]) -> dict[tuple[int, int], tuple[set[Kind], str]]:
+        """The kinds and the stored weights of each position."""
+        stored: dict[tuple[int, int], tuple[set[Kind], str]] = {}
+        for place in places:
+            position = (place.epoch, place.step)
+            if position not in stored:
+                stored[position] = (set(), self._write(safetensors.dump(self._model(place.theta))))
+            stored[position][0].add(place.kind)
+        return stored
+
+    def _write(self, content: bytes) -> str:
+        """Store bytes, which nothing refers to yet; the blob's id."""
+        return through_outage(self._lease, lambda: blobs.write(self._database, self._claim.account_id, [content]).id)
+
+    def _model(self, theta: Weights) -> Model:
+        return Model(self._network, theta, self._claim.job.resolved_spec, self._data.preprocessing, self._data.target)
+
+    def _result(self, run: Finished) -> Result:
+        """The figures of the weights that predictions use, on each part of the data."""
+        parts = {"training": self._data.training, "validation": self._data.validation, "test": self._data.test}
+        figures: dict[str, float | None] = {}
+        for part, rows in parts.items():
+            if rows is not None and len(rows[0]):
+                measured = evaluate(self._network, run.theta, *rows)
+                figures |= {f"{part}_{name}": value for name, value in asdict(measured).items()}
+        return Result(epochs=run.epochs, best_epoch=run.best_epoch, parameters=self._network.parameters, **figures)

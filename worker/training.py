@@ -1,0 +1,92 @@
+"""The training of one attempt: load, go on from the last checkpoint, drive the trainer, record, checkpoint, finish."""
+
+import structlog
+from sqlalchemy.orm import Session
+from steepest.run import limited_threads, numeric_environment
+
+from steepest.spec.resolve import steps_per_epoch
+from steepest.trainer.fit import EpochRecord, Finished, Progress, fit
+from steepest.trainer.network import Network
+from steepest.trainer.threads import threads_for
+from store.attempts import Claim
+from worker.lease import Lease, Stop, Stopped
+from worker.loading import prepared
+from worker.process import Process
+from worker.recorder import Recorder
+from worker.saving import Saver
+
+log = structlog.get_logger(__name__)
+
+
+class Training:
+    """One attempt's work, from its data to its result."""
+
+    def __init__(self, here: Process, claim: Claim, lease: Lease) -> None:
+        self._here = here
+        self._claim = claim
+        self._lease = lease
+        self._spec = claim.job.resolved_spec
+        self._recorder: Recorder | None = None
+
+    def run(self) -> None:
+        """Train and end the job as succeeded.
+
+        Raises:
+            JobFailed: it cannot succeed, for a reason that the user is told.
+            Stopped: it shall not go on; a checkpoint has been saved where one may be.
+            FencedOff: another attempt holds the job.
+        """
+        data = prepared(self._here, self._claim.account_id, self._spec, self._look)
+        rows, width = data.training[0].shape
+        network = Network.of(self._spec, width, data.outputs)
+        batch_size = self._spec.batch_size if isinstance(self._spec.batch_size, int) else rows
+        with limited_threads(threads_for(network, batch_size)) as threads:
+            saver = Saver(self._here.database, self._claim, self._lease, data, network)
+            state, bit_exact = saver.begin(numeric_environment(threads))
+            recorder = self._recorder = Recorder(
+                self._here.database,
+                self._claim,
+                epochs=self._spec.epochs,
+                steps_per_epoch=steps_per_epoch(rows, self._spec.batch_size),
+                epoch=state.epoch - 1 if state else 0,
+            )
+            run = fit(
+                self._spec,
+                *data.training,
+                outputs=data.outputs,
+                validation=data.validation,
+                state=state,
+            )
+            for item in run:
+                if isinstance(item, Finished):
+                    saver.finish(item, recorder, bit_exact=bit_exact)
+                    return
+                recorder.note(item)
+                self._obey(item, saver, recorder)
+
+    def record(self, session: Session) -> None:
+        """Write what has not been written yet of the history, in the caller's transaction."""
+        if self._recorder is not None:
+            self._recorder.write(session)
+
+    def _obey(self, item: Progress | EpochRecord, saver: Saver, recorder: Recorder) -> None:
+        """Save a checkpoint when one is due, and stop when asked to."""
+        try:
+            self._look()
+        except Stopped:
+            if self._lease.may_write:
+                saver.checkpoint(item.state(), recorder)
+            raise
+        if saver.is_due:
+            saver.checkpoint(item.state(), recorder)
+
+    def _look(self) -> None:
+        """Show that the work goes on, and see whether it still should.
+
+        Raises:
+            Stopped: it should not.
+        """
+        self._lease.alive()
+        why = self._lease.stop or (Stop.DRAIN if self._here.drain.asked else None)
+        if why is not None:
+            raise Stopped(why)
