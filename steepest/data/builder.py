@@ -86,8 +86,8 @@ class ColumnBuilder:
     def _number_warnings(self) -> list[str]:
         if not self._numbers.count:
             return [f'column "{self._name}" has no values']
-        if self._numbers.whole and max(self._numbers.max, -self._numbers.min) > _LARGEST_EXACT:
-            return [f'column "{self._name}" has whole numbers beyond 2^53, which are rounded']
+        if self._numbers.whole and max(self._numbers.max, -self._numbers.min) >= _LARGEST_EXACT:
+            return [f'column "{self._name}" has whole numbers from 2^53 on, which are rounded']
         return []
 
     def _text_warnings(self) -> list[str]:

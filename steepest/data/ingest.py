@@ -4,10 +4,11 @@ import io
 import shutil
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, TypeVar, cast
 
 from steepest.data.builder import BuiltColumn, ColumnBuilder
 from steepest.data.categories import LabelBudget
@@ -20,6 +21,8 @@ from steepest.data.tally import EXACT_DISTINCT, MOST_VALUES
 from steepest.data.unusable import unusable
 from steepest.spec.answers import Column
 from steepest.spec.errors import FieldProblem
+
+T = TypeVar("T")
 
 _DISTINCT_IN_MEMORY: Final = 16_000_000
 """Values of all columns together: beyond 1,600 columns, less than 10,000 distinct ones are counted per column."""
@@ -94,7 +97,7 @@ def _read(reader: Reader, folder: Path, limits: IngestLimits) -> tuple[int, list
         for index, name in enumerate(reader.names)
     ]
     rows = 0
-    for batch in reader.batches():
+    for batch in _ahead(reader.batches()):
         rows += len(batch[0])
         if rows > limits.rows:
             raise unusable([FieldProblem(pointer="/rows", detail=f"more rows than the limit of {limits.rows:,}")])
@@ -121,6 +124,15 @@ def _write(folder: Path, rows: int, built: list[BuiltColumn]) -> Manifest:
     )
     (folder / MANIFEST).write_text(manifest.model_dump_json(), "utf-8")
     return manifest
+
+
+def _ahead(batches: Iterator[T]) -> Iterator[T]:
+    """The same batches; the next one is parsed while one is worked on."""
+    with ThreadPoolExecutor(1) as thread:
+        upcoming = thread.submit(next, batches, None)
+        while (batch := upcoming.result()) is not None:
+            upcoming = thread.submit(next, batches, None)
+            yield batch
 
 
 @contextmanager

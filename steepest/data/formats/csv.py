@@ -226,13 +226,22 @@ def _has_leading_zero(cells: pa.StringArray) -> bool:
         return False
     data = np.frombuffer(data_buffer, np.uint8)
     offsets = np.frombuffer(offsets_buffer, np.int32)[cells.offset :][: len(cells) + 1]
-    filled = offsets[:-1] < offsets[1:]
-    start, end = offsets[:-1][filled], offsets[1:][filled]
+    start, end = offsets[:-1], offsets[1:]
+    if cells.null_count:
+        filled = start < end
+        start, end = start[filled], end[filled]
     first = data[start]
-    start = start + ((first == _PLUS) | (first == _MINUS))
-    zero = np.flatnonzero(data[start] == _ZERO)
-    second = start[zero] + 1
-    digits = data[second[second < end[zero]]]
+    signed = np.flatnonzero((first == _PLUS) | (first == _MINUS))
+    return _zero_digit(data, start, end, np.flatnonzero(first == _ZERO)) or _zero_digit(data, start + 1, end, signed)
+
+
+def _zero_digit(
+    data: NDArray[np.uint8], start: NDArray[np.int32], end: NDArray[np.int32], cells: NDArray[np.intp]
+) -> bool:
+    """Whether one of `cells` has a zero and then a digit at its start."""
+    place = start[cells]
+    cells, place = cells[data[place] == _ZERO], place[data[place] == _ZERO] + 1
+    digits = data[place[place < end[cells]]]
     return bool(((digits >= _ZERO) & (digits <= _NINE)).any())
 
 
