@@ -54,6 +54,12 @@ class Watcher:
         finally:
             self._leave()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        with self._changed:
+            return self._waiting
+
     def close(self) -> None:
         """Let all who wait answer at once; safe in a signal handler."""
         self._closed.set()

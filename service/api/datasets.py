@@ -25,13 +25,13 @@ from steepest.spec.job import Name
 from steepest.spec.problems import raised
 from steepest.spec.states import DatasetState
 from store import blobs, datasets
-from store.blobs import BlobReader
+from store.blob_reader import BlobReader
 
 resource = Resource("datasets", __name__, tag="Data sets", url_prefix="/v1")
 
 UNNAMED: Final = "untitled"
 LONGEST_NAME: Final = 200
-MIMETYPES: Final = {"csv": "text/csv; charset=utf-8", "npz": "application/x-npz"}
+MIMETYPES: Final = {"csv": "text/csv", "npz": "application/x-npz"}
 BYTES: Final = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
 FORM: Final[dict[str, Any]] = {
     "schema": {
@@ -215,7 +215,7 @@ def _fingerprint(upload: Upload, declared: str | None, sha256: str) -> str:
 
 def _name(query: UploadQuery, upload: Upload) -> str:
     """The name asked for, else the form's, else the file's."""
-    name = query.name or upload.fields.get("name") or (upload.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
+    name = query.name or upload.fields.get("name") or (upload.filename or "").rsplit("/", 1)[-1]
     if len(name) > LONGEST_NAME or "\0" in name:
         raise raised(
             [FieldProblem(pointer="/name", detail=f"must be 1 to {LONGEST_NAME} characters, none of them NUL")]

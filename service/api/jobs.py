@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from service import answers
 from service.context import service
 from service.http.auth import principal
-from service.http.conditional import conditional
+from service.http.conditional import conditional, is_known, tagged
 from service.http.idempotency import fingerprint, idempotent, replay
 from service.http.json_body import read_json
 from service.http.query import PageQuery, Query
@@ -142,14 +142,12 @@ def get_job(job_id: str, query: WaitQuery) -> Response:
     With `wait` the answer comes when the job is over, or after that many seconds; with `If-None-Match` too, as soon as
     the job differs from what the ETag stands for.
     """
-    response = _job(job_id)
-    if not query.wait or response.headers.get("Retry-After") is None:
-        return conditional(response)
-    known = (response.get_etag()[0] or "") in request.if_none_match
-    if request.if_none_match and not known:
-        return conditional(response)
-    changed(job_id, any_change=known, seconds=query.wait)
-    return conditional(_job(job_id))
+    response, over = _look(job_id)
+    known = is_known(tagged(response))
+    if query.wait and not over and (known or not request.if_none_match):
+        changed(job_id, any_change=known, seconds=query.wait)
+        response, _ = _look(job_id)
+    return conditional(response)
 
 
 @resource.operation("PATCH", "/jobs/<id:job_id>", "updateJob", scope="write", body=JobChange, answer=Job)
@@ -181,11 +179,11 @@ def _examine(account_id: str, body: Any) -> Submission:
         return examine(session, account_id, body, service().settings.limits)
 
 
-def _job(job_id: str) -> Response:
+def _look(job_id: str) -> tuple[Response, bool]:
+    """The answer about a job, and whether the job is over."""
     with service().database.read() as session:
-        response = _answer(session, jobs.get(session, principal().account_id, job_id))
-    response.add_etag()
-    return response
+        row = jobs.get(session, principal().account_id, job_id)
+        return _answer(session, row), row.status in TERMINAL
 
 
 def _answer(session: Session, row: JobRow, status: int = 200, headers: dict[str, str] | None = None) -> Response:

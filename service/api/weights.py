@@ -13,7 +13,7 @@ from service.http.query import Query
 from service.http.resource import Resource
 from service.saved_weights import model, saved
 from steepest.export import npz
-from store.blobs import BlobReader
+from store.blob_reader import BlobReader
 from store.models import BlobRow
 
 resource = Resource("weights", __name__, tag="Jobs", url_prefix="/v1")

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import quote
 
 import structlog
 from apiflask import APIFlask
@@ -62,7 +63,7 @@ def install(app: APIFlask) -> None:
 def answer(error: Exception) -> Response:
     """The problem document that stands for `error`; nothing of the inside is told for an unexpected one."""
     known = _known(error)
-    problem = known.problem(instance=request.path, request_id=g.get("request_id"))
+    problem = known.problem(instance=quote(request.path, safe="/:@"), request_id=g.get("request_id"))
     body = problem.model_dump_json(exclude_none=True)
     response = Response(body, status=known.status, mimetype=MIMETYPE)
     if isinstance(error, HTTPException):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar, get_origin
+from urllib.parse import unquote_to_bytes
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -56,15 +57,12 @@ def read_query(model: type[Q]) -> Q:
 def _values(model: type[Query]) -> tuple[dict[str, Any], list[FieldProblem]]:
     """The raw values by name: one each, a list where the model takes several, a dict for `name[key]=`."""
     try:
-        request.query_string.decode("ascii")
-        names = list(request.args.items(multi=True))
+        unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:
-        raise InvalidRequest("the query string holds bytes that are not percent-encoded") from None
+        raise InvalidRequest("the query string is not percent-encoded UTF-8") from None
     values: dict[str, Any] = {}
     problems: list[FieldProblem] = []
-    for name, value in names:
-        if "\ufffd" in name + value:
-            raise InvalidRequest("the query string is not UTF-8")
+    for name, value in request.args.items(multi=True):
         if not storable(name + value):
             raise InvalidRequest("the query string must not hold the character U+0000")
         problem = _put(model, values, name, value)

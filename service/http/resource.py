@@ -107,7 +107,9 @@ class Resource(APIBlueprint):
                     arguments["body"] = parse(body, read_json(service().settings.limits.json_bytes))
                 return view(**arguments)
 
-            documented = self.doc(operation_id=operation_id, tags=[str(self.tag)], extensions={OPERATIONS: declared})(checked)
+            documented = self.doc(operation_id=operation_id, tags=[str(self.tag)], extensions={OPERATIONS: declared})(
+                checked
+            )
             self.add_url_rule(rule, operation_id, documented, methods=[method])
             return view
 
