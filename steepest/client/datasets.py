@@ -53,7 +53,7 @@ class Datasets:
                 params={"name": name or upload.name},
                 headers=headers,
                 body=upload.chunks,
-                safe=upload.replayable,
+                once=not upload.replayable,
             )
             return self._session.read(self._session.send(call), Dataset)
 

@@ -65,6 +65,8 @@ def _unexplained(response: httpx.Response, url: str) -> Problem:
         title=response.reason_phrase,
         status=status,
         detail=f"The server at {url} answered {answer} without saying why; a proxy stands between, or it is no "
-        "steepest service.",
+        "steepest service."
+        # Not followed: the key would go to an address that nobody gave.
+        + (f" It points to {response.headers['Location']}: is that the address?" if response.is_redirect else ""),
         code="unexplained",
     )

@@ -30,6 +30,7 @@ class Call:
 
     Attributes:
         body: Gives the bytes to send, from the first one, each time it is called.
+        once: Whether `body` gives its bytes only once.
         safe: Whether the service may see the request twice: it changes nothing, or carries an Idempotency-Key.
         accept: Statuses beside 2xx that are answers rather than errors.
     """
@@ -39,6 +40,7 @@ class Call:
     params: Params = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Callable[[], bytes | Iterable[bytes]] | None = None
+    once: bool = False
     safe: bool = True
     timeout: float | None = None
     accept: frozenset[int] = frozenset()
@@ -180,7 +182,7 @@ class Session:
         # whoever mistyped its address wants to know soon.
         if never_sent and not self._has_answered and attempt >= ATTEMPTS_AT_A_STRANGER:
             return None
-        return self.retries.pause(attempt) if call.safe or never_sent else None
+        return self.retries.pause(attempt) if (call.safe or never_sent) and not call.once else None
 
     def _pause_after(self, response: httpx.Response, call: Call, attempt: int) -> float | None:
         retry_after = response.headers.get("Retry-After")
@@ -188,7 +190,7 @@ class Session:
         at_work = response.status_code == 409 and retry_after and attempt > 1 and "Idempotency-Key" in call.headers
         # 429 and 503 were refused before any work; a gateway's 502 or 504 says nothing about what lies behind.
         passing = response.status_code in PASSING and (call.safe or response.status_code in (429, 503))
-        return self.retries.pause(attempt, retry_after) if passing or at_work else None
+        return self.retries.pause(attempt, retry_after) if (passing or at_work) and not call.once else None
 
     def _json(self, method: str, path: str, body: Any, params: Params, headers: Mapping[str, str]) -> Call:
         if body is None:

@@ -82,6 +82,9 @@ def test_a_pipe_is_sent_once_and_never_half(file: Path) -> None:
     pipe: BinaryIO = Pipe(TABLE)
     with pytest.raises(Unreachable):
         service.client().datasets.upload(pipe, name="pipe")
+    service.faults = [problem(Unavailable("away"))]
+    with pytest.raises(Unavailable, match="away"):
+        service.client().datasets.upload(Pipe(TABLE), name="pipe")
     service.client().datasets.upload(Pipe(TABLE), name="pipe")
     assert service.uploads == [TABLE]
     assert service.requests[-1].headers["Transfer-Encoding"] == "chunked"

@@ -145,6 +145,14 @@ def test_a_service_that_answered_before_is_given_more_time_than_a_stranger() -> 
     assert client.jobs.get(JOB).id == JOB
 
 
+def test_a_redirection_is_told_and_not_followed() -> None:
+    service = FakeService()
+    service.faults = [httpx.Response(301, headers={"Location": "https://elsewhere.example.com/v1/me"})]
+    with pytest.raises(SteepestError, match=r"points to https://elsewhere\.example\.com"):
+        service.client().account()
+    assert len(service.requests) == 1
+
+
 def test_nothing_listening_is_one_message_with_address_and_remedy() -> None:
     service = FakeService()
     service.faults = [httpx.ConnectError("Connection refused")] * 9
