@@ -1,8 +1,8 @@
 """A network's shape, and its weights as one flat array.
 
-The P parameters of a network lie in one row, `theta`. Layer by layer it holds a block of shape (inputs + 1, outputs): the
-weights, and below them the biases as one more row, for a bias is the weight of an input that is always one. M networks
-of one shape are the rows of an array (M, P).
+The P parameters of a network lie in one row, `theta`. Layer by layer it holds a block of shape (inputs + 1, outputs):
+the weights, and below them the biases as one more row, for a bias is the weight of an input that is always one. M
+networks of one shape are the rows of an array (M, P).
 """
 
 from collections.abc import Mapping

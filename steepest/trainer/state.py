@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,7 +14,7 @@ FORMAT: Final = 1
 
 @dataclass(frozen=True)
 class State:
-    """A run between two chunks of its work. There is no generator to save: randomness is a function of seed and epoch."""
+    """A run between two chunks of its work. It holds no generator: randomness is a function of seed and epoch."""
 
     epoch: int
     """The epoch in progress, from 1."""
@@ -60,10 +60,8 @@ class State:
             raise ValueError(f"not a training state: {', '.join(sorted(missing))} missing")
         if (given := int(arrays["format"][0])) != FORMAT:
             raise ValueError(f"a training state of format {given}; this release reads format {FORMAT}")
-        number = {int: int, float: float}
-        return cls(
-            **{
-                item.name: number[item.type](arrays[item.name][0]) if item.type in number else arrays[item.name]
-                for item in fields(cls)
-            }
-        )
+        values: dict[str, Any] = {}
+        for item in fields(cls):
+            array = arrays[item.name]
+            values[item.name] = array if item.type is Array else array[0].item()
+        return cls(**values)

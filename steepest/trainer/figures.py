@@ -1,0 +1,67 @@
+"""From sums over rows to the figures that people read: loss, and accuracy or R2."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from steepest.trainer.arrays import Array
+from steepest.trainer.network import Network
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How good a network is on some rows."""
+
+    loss: float
+    accuracy: float | None = None
+    """Share of rows whose likeliest class is theirs; None for values."""
+    r2: float | None = None
+    """Coefficient of determination; None for classes, and where it does not exist: fewer than two rows."""
+
+    @property
+    def metric(self) -> float | None:
+        """The accuracy or the R2."""
+        return self.r2 if self.accuracy is None else self.accuracy
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What sums over certain rows are measured by."""
+
+    rows: int
+    variation: Array | None
+    """(outputs,) sum of squares of the values about their mean; None for classes."""
+
+    @classmethod
+    def of(cls, network: Network, y: Array) -> "Yardstick":
+        """For the targets `y` of all rows."""
+        if network.classifies:
+            return cls(len(y), None)
+        values = y.reshape(len(y), -1)
+        mean = values.mean(0, dtype=np.float64)
+        return cls(len(y), np.square(values - mean).sum(0))
+
+    @property
+    def metric(self) -> Literal["accuracy", "r2"]:
+        """What is reported beside the loss."""
+        return "accuracy" if self.variation is None else "r2"
+
+    @property
+    def sums(self) -> int:
+        """Figures that an objective sums up: the loss, and hits or each output's squared residuals."""
+        return 2 if self.variation is None else 1 + len(self.variation)
+
+    def figures(self, sums: Array) -> Figures:
+        """The figures of an objective's `sums` (figures,) over all rows."""
+        loss = float(sums[0]) / self.rows
+        if self.variation is None:
+            return Figures(loss, accuracy=float(sums[1]) / self.rows)
+        return Figures(loss, r2=_r2(sums[1:], self.variation) if self.rows > 1 else None)
+
+
+def _r2(residual: Array, variation: Array) -> float:
+    """1 - residual / variation, averaged over outputs; for constant values 1 if they are hit exactly, else 0."""
+    constant = np.where(residual == 0, 1.0, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.where(variation > 0, 1 - residual / variation, constant).mean())

@@ -1,0 +1,214 @@
+"""Losses, each fused with the output activation that it is taken of.
+
+Symbols: z (outputs, rows) the weighted sums of the output layer, a its activations, y the targets, K the outputs, w the
+weight of a row: 1/rows where a batch is taken at once, for a loss is a mean. `delta` is w times the derivative of the
+sum of the rows' losses by z. Taken together, loss and activation have simple derivatives that never overflow.
+
+An objective keeps what it needs of every batch of a chunk, and works out loss and figures once per chunk.
+"""
+
+from abc import ABC, abstractmethod
+from functools import partial
+from typing import Final
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from steepest.spec.names import LossName, OutputActivationName
+from steepest.trainer.activations import sigmoid_backward, sigmoid_forward
+from steepest.trainer.arrays import Array, Plan, aligned, scalar
+
+
+class Objective(ABC):
+    """A loss with its output activation, for up to `steps` batches of `rows` rows, of M networks."""
+
+    def __init__(self, steps: int, nets: int, outputs: int, rows: int, dtype: DTypeLike, weight: float) -> None:
+        self.weight = weight
+        self.logits = aligned((steps, nets, outputs, rows), dtype)
+        """z of each step: where the last layer's product goes, and what `forward` changes."""
+        self.targets = aligned((steps, outputs, rows), dtype)
+        self.delta = aligned((nets, outputs, rows), dtype)
+        """The derivative by z of the step in progress."""
+
+    @staticmethod
+    def encode(y: Array, dtype: DTypeLike) -> Array:
+        """The targets of all rows, once, in the form that `load` takes: (n,) or (n, outputs)."""
+        return y.astype(dtype).reshape(len(y), -1)
+
+    def load(self, encoded: Array) -> None:
+        """Set the targets of the first steps."""
+        steps, outputs, rows = len(encoded) // self.delta.shape[-1], *self.delta.shape[1:]
+        np.copyto(self.targets[:steps], encoded.reshape(steps, rows, outputs).swapaxes(1, 2))
+
+    @abstractmethod
+    def forward(self, step: int) -> Plan:
+        """Turn the step's z into what is kept of it."""
+
+    @abstractmethod
+    def backward(self, step: int) -> Plan:
+        """Work out delta, right after `forward`."""
+
+    @abstractmethod
+    def sums(self, steps: int) -> Array:
+        """(M, figures) float64 sums over the rows of the first steps: the loss, then what the metric is made of."""
+
+
+class SoftmaxCrossEntropy(Objective):
+    """Row loss -log a_y with a = softmax(z), so that dloss/dz = a - y (one-hot)."""
+
+    def __init__(self, steps: int, nets: int, outputs: int, rows: int, dtype: DTypeLike, weight: float) -> None:
+        super().__init__(steps, nets, outputs, rows, dtype, weight)
+        self._top = aligned((nets, 1, rows), dtype)
+        self._totals = aligned((steps, nets, 1, rows), dtype)
+        # The weight of a row rides along in the sum of exponentials and in the targets, and costs nothing.
+        self._ones = np.full((1, outputs), 1 / weight, dtype)
+        step, row = np.indices((steps, rows))
+        self._places = (step * outputs * rows + row).ravel()
+        self._product = aligned(self.logits.shape, dtype)
+
+    @staticmethod
+    def encode(y: Array, dtype: DTypeLike) -> Array:
+        """The class codes, as they are."""
+        return y
+
+    def load(self, encoded: Array) -> None:
+        """Set the one-hot targets, each worth the weight of a row."""
+        rows = self.delta.shape[-1]
+        self._codes = encoded
+        self.targets.fill(0)
+        self.targets.reshape(-1)[encoded * rows + self._places[: len(encoded)]] = self.weight
+
+    def forward(self, step: int) -> Plan:
+        """Z less its largest; the exponentials wait in delta."""
+        z, exponentials, totals = self.logits[step], self.delta, self._totals[step]
+        return (
+            partial(np.maximum.reduce, z, 1, None, self._top, True),
+            partial(np.subtract, z, self._top, z),
+            partial(np.exp, z, exponentials),
+            *(partial(self._ones.dot, e, total) for e, total in zip(exponentials, totals, strict=True)),
+        )
+
+    def backward(self, step: int) -> Plan:
+        """Delta = w (a - y)."""
+        return (
+            partial(np.divide, self.delta, self._totals[step], self.delta),
+            partial(np.subtract, self.delta, self.targets[step], self.delta),
+        )
+
+    def sums(self, steps: int) -> Array:
+        """Loss log(sum exp z) - z_y, and rows whose likeliest class is theirs."""
+        z, product = self.logits[:steps], self._product[:steps]
+        np.multiply(z, self.targets[:steps, None], product)
+        logs = np.log(self._totals[:steps] * self.logits.dtype.type(self.weight))
+        loss = logs.sum((0, 2, 3), np.float64) - product.sum((0, 2, 3), np.float64) / self.weight
+        return np.column_stack((loss, self._hits(z, product)))
+
+    def _hits(self, z: Array, product: Array) -> Array:
+        """Z is 0 for the likeliest class alone, unless several are equally likely: then the first counts."""
+        steps, nets, outputs, rows = z.shape
+        if np.count_nonzero(z) == steps * nets * (outputs - 1) * rows:
+            return np.array([steps * rows - np.count_nonzero(product[:, net]) for net in range(nets)])
+        return _hits(z, self._codes)
+
+
+class SigmoidCrossEntropy(Objective):
+    """Row loss -log of the probability of what was seen, a = sigmoid(z), so that dloss/dz = a - y.
+
+    Targets are +1 and -1: with s = 2y - 1 the loss is log(1 + exp(-s z)), and a - y = (tanh(z/2) - s) / 2.
+    """
+
+    @staticmethod
+    def encode(y: Array, dtype: DTypeLike) -> Array:
+        """-1 and +1."""
+        return (2 * y - 1).astype(dtype).reshape(len(y), -1)
+
+    def forward(self, step: int) -> Plan:
+        """Z is kept as it is."""
+        return ()
+
+    def backward(self, step: int) -> Plan:
+        """Delta = w (tanh(z/2) - s) / 2."""
+        z, s, delta = self.logits[step], self.targets[step], self.delta
+        half = scalar(0.5, z.dtype)
+        return (
+            partial(np.multiply, z, half, delta),
+            partial(np.tanh, delta, delta),
+            partial(np.subtract, delta, s, delta),
+            partial(np.multiply, delta, scalar(0.5 * self.weight, z.dtype), delta),
+        )
+
+    def sums(self, steps: int) -> Array:
+        """Loss log(1 + exp(-|sz|)) + max(-sz, 0), which never overflows, and rows on the right side of 0."""
+        z, s = self.logits[:steps], self.targets[:steps, None]
+        margin = z * s
+        size = np.abs(margin)
+        loss = np.log1p(np.exp(-size)) + (size - margin) / 2
+        right = (z > 0) == (s > 0)
+        return np.column_stack((loss.sum((0, 2, 3), np.float64), np.count_nonzero(right, (0, 2, 3))))
+
+
+class SquaredError(Objective):
+    """Row loss mean over outputs of r^2 with r = z - y, so that dloss/dz = 2 r / K."""
+
+    def forward(self, step: int) -> Plan:
+        """Keep r."""
+        r = self.logits[step]
+        return (partial(np.subtract, r, self.targets[step], r),)
+
+    def backward(self, step: int) -> Plan:
+        """Delta = w 2 r / K."""
+        r = self.logits[step]
+        return (partial(np.multiply, r, scalar(2 * self.weight / r.shape[-2], r.dtype), self.delta),)
+
+    def sums(self, steps: int) -> Array:
+        """Loss, and for each output the sum of r^2."""
+        squares = np.square(self.logits[:steps]).sum((0, 3), np.float64)
+        return np.column_stack((squares.mean(1), squares))
+
+
+class SigmoidSquaredError(Objective):
+    """Row loss mean over outputs of (a - y)^2 with a = sigmoid(z) and y one-hot: dloss/dz = 2 (a - y) a (1 - a) / K."""
+
+    def load(self, encoded: Array) -> None:
+        """Set the one-hot targets; a single output stands for the second class."""
+        self._codes = encoded[:, 0].astype(np.intp)
+        outputs, rows = self.targets.shape[1:]
+        classes = np.arange(outputs) if outputs > 1 else np.ones(1)
+        steps = len(encoded) // rows
+        np.copyto(self.targets[:steps], encoded.reshape(steps, 1, rows) == classes[:, None])
+
+    def forward(self, step: int) -> Plan:
+        """Keep a."""
+        return sigmoid_forward(self.logits[step])
+
+    def backward(self, step: int) -> Plan:
+        """Delta = w 2 (a - y) a (1 - a) / K."""
+        a, delta = self.logits[step], self.delta
+        return (
+            partial(np.subtract, a, self.targets[step], delta),
+            *sigmoid_backward(a, delta),
+            partial(np.multiply, delta, scalar(2 * self.weight / a.shape[-2], a.dtype), delta),
+        )
+
+    def sums(self, steps: int) -> Array:
+        """Loss, and rows whose likeliest class is theirs."""
+        a, y = self.logits[:steps], self.targets[:steps, None]
+        loss = np.square(a - y).sum((0, 2, 3), np.float64) / a.shape[2]
+        hits = _hits(a, self._codes) if a.shape[2] > 1 else np.count_nonzero((a > 0.5) == (y > 0.5), (0, 2, 3))
+        return np.column_stack((loss, hits))
+
+
+def _hits(scores: Array, codes: Array) -> Array:
+    """Rows whose class has the highest score, the first of equals, in `scores` (steps, M, K, rows): (M,)."""
+    steps, nets, _, rows = scores.shape
+    likeliest = scores.argmax(2).swapaxes(0, 1).reshape(nets, steps * rows)
+    return np.asarray(np.count_nonzero(likeliest == codes[: steps * rows], 1))
+
+
+OBJECTIVES: Final[dict[tuple[LossName, OutputActivationName], type[Objective]]] = {
+    ("categorical_crossentropy", "softmax"): SoftmaxCrossEntropy,
+    ("binary_crossentropy", "sigmoid"): SigmoidCrossEntropy,
+    ("mean_squared_error", "linear"): SquaredError,
+    ("mean_squared_error", "sigmoid"): SigmoidSquaredError,
+}
+"""Adding a loss is adding a class and its entry here."""
