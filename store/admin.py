@@ -1,5 +1,6 @@
 """Operators' commands: `python -m store.admin keys create|list|revoke`, `python -m store.admin migrate`."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -7,8 +8,8 @@ from collections.abc import Sequence
 import click
 
 from steepest.spec.errors import SteepestError
-from store import keys, migrate
-from store.database import Database
+from store import keys, logs, migrate
+from store.database import Database, because
 from store.keys import SCOPES, Scope
 from store.models import DEFAULT_ACCOUNT
 from store.settings import Settings
@@ -86,10 +87,12 @@ def main() -> int:
     try:
         admin(prog_name="python -m store.admin")
     except SteepestError as error:
-        print(f"store.admin: {error.detail}", file=sys.stderr)
+        reason = f" ({because(error)})" if error.__cause__ else ""
+        print(f"store.admin: {error.detail}{reason}", file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
+    logs.configure(logging.ERROR)  # the one line says it all
     sys.exit(main())

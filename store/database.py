@@ -47,8 +47,11 @@ class Database:
         self._clock = clock
         # A transaction knows from its first statement whether it will write: a reader that turns writer would be
         # refused by SQLite instead of waiting its turn.
-        self._readers = self._sessions("BEGIN")
-        self._writers = self._sessions("BEGIN IMMEDIATE")
+        if self.is_sqlite:
+            self._readers = self._sessions(**{_BEGIN: "BEGIN"})
+        else:
+            self._readers = self._sessions(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._writers = self._sessions()
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)!r})"
@@ -122,8 +125,8 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _sessions(self, begin: str) -> sessionmaker[Session]:
-        engine = self.engine.execution_options(**{_BEGIN: begin})
+    def _sessions(self, **options: Any) -> sessionmaker[Session]:
+        engine = self.engine.execution_options(**options)
         return sessionmaker(engine, expire_on_commit=False, autoflush=True, info={_CLOCK: self._clock})
 
 
@@ -232,7 +235,7 @@ def _translated() -> Iterator[None]:
     except (exc.DBAPIError, exc.TimeoutError) as error:
         if not _is_outage(error):
             raise
-        log.warning("database_unavailable", reason=_reason(error))
+        log.warning("database_unavailable", reason=because(error))
         raise Unavailable("The database does not answer; the same request may succeed in a moment.") from error
 
 
@@ -245,6 +248,8 @@ def _is_outage(error: exc.DBAPIError | exc.TimeoutError) -> bool:
     return isinstance(error, exc.OperationalError) or error.connection_invalidated
 
 
-def _reason(error: exc.DBAPIError | exc.TimeoutError) -> str:
-    cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    return " ".join(str(cause).split())[:300]
+def because(error: BaseException) -> str:
+    """What the driver said, in one line, for operators alone."""
+    cause = error.__cause__ if isinstance(error, Unavailable) else error
+    said = cause.orig if isinstance(cause, exc.DBAPIError) else cause
+    return " ".join(str(said).split())[:300]

@@ -1,7 +1,8 @@
 """The queue: tells workers that there is something to claim. A message is a hint; the reconciler repeats lost ones."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -54,7 +55,7 @@ class Queue:
             messages = self._ask(partial(_messages, queue))
             if messages is None:
                 return None
-            found.update(_subject(message) for message in messages)
+            found |= subjects(messages)
         return frozenset(found)
 
     def close(self) -> None:
@@ -87,8 +88,10 @@ def _messages(queue: str, channel: Any) -> list[bytes] | None:
     return messages
 
 
-def _subject(message: bytes) -> str:
-    try:
-        return str(json.loads(message)["headers"]["id"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+def subjects(messages: Iterable[bytes]) -> frozenset[str]:
+    """What raw messages speak of: the ids that `Queue` gave them. Those of others are passed over."""
+    found = set()
+    for message in messages:
+        with suppress(ValueError, KeyError, TypeError):
+            found.add(str(json.loads(message)["headers"]["id"]))
+    return frozenset(found)

@@ -160,7 +160,6 @@ def wait_after(announcements: int) -> timedelta:
 
 def main() -> int:
     """Run until SIGTERM or SIGINT."""
-    logs.configure()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -170,11 +169,12 @@ def main() -> int:
             log.info("reconciler_started", every_seconds=settings.reconcile_seconds)
             Reconciler(database, Queue(settings.broker_url), settings).run(stop)
     except SteepestError as error:
-        print(f"store.reconciler: {error.detail}", file=sys.stderr)
+        log.error("reconciler_cannot_start", reason=error.detail)
         return 1
     log.info("reconciler_stopped")
     return 0
 
 
 if __name__ == "__main__":
+    logs.configure()
     sys.exit(main())
