@@ -1,8 +1,8 @@
 """One batch through the network and back: the chain rule, layer by layer.
 
 Symbols: x (rows, d + 1) inputs with a last column of ones, a_0 = x^T, W_l the block (inputs + 1, outputs) of layer l
-with its biases in the last row, z_l = W_l^T a_(l-1) its weighted sums, a_l = f(z_l) its activations (units, rows) with a
-row of ones below them. Backward, delta_l is the derivative of the loss by z_l:
+with its biases in the last row, z_l = W_l^T a_(l-1) its weighted sums, a_l = f(z_l) its activations (units, rows) with
+a row of ones below them. Backward, delta_l is the derivative of the loss by z_l:
 
     dloss/dW_l = a_(l-1) delta_l^T          delta_(l-1) = (W_l delta_l) f'(z_(l-1)), without the row of biases
 """

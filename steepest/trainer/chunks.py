@@ -97,7 +97,7 @@ class Cutting:
 
 
 def work(network: Network, rows: int) -> float:
-    """Floating-point operations of a step: a product forward and two backward, each of multiplications and additions."""
+    """Floating-point operations of a step: one product forward and two backward, of multiplications and sums."""
     return 6.0 * network.parameters * rows
 
 

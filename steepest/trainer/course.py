@@ -14,7 +14,7 @@ from steepest.trainer.gather import Gather
 from steepest.trainer.initializers import initial
 from steepest.trainer.network import Network
 from steepest.trainer.objectives import OBJECTIVES
-from steepest.trainer.optimizers import OPTIMIZERS, Optimizer
+from steepest.trainer.optimizers import OPTIMIZERS
 from steepest.trainer.randomness import Shuffle
 
 
@@ -62,7 +62,7 @@ class Course:
         self._batches: dict[tuple[int, int], Batch] = {}
         self._passages: dict[tuple[int, int, int, bool], Passage] = {}
         self.before = [np.empty_like(array) for array in self._moving] if self.cutting.together > 1 else []
-        """Weights and slots before the last chunk, if chunks have several steps: there is one to find if it goes wrong."""
+        """Weights and slots before the last chunk, if chunks have several steps, of which one may go wrong."""
 
     def advance(self, epoch: int, chunk: Chunk) -> Array | None:
         """Train on a chunk; the sums (figures,) over its rows, or None if the loss became NaN or infinite."""

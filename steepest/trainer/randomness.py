@@ -1,7 +1,7 @@
 """Randomness without state: every draw is a function of the seed, its purpose and its place in the run.
 
 Philox is a block cipher that enciphers a counter (Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3).
-Seed and purpose are its key; whoever knows the place knows the counter, so nothing needs to be saved to go on elsewhere.
+Seed and purpose are its key; whoever knows the place knows the counter, so nothing needs to be saved to go on.
 """
 
 from enum import IntEnum
