@@ -147,7 +147,9 @@ class ColumnBuilder:
         room = self._most_faults - len(faults)
         if not wanted or room <= 0:
             return
-        for index in np.flatnonzero(np.isin(texts.codes, wanted))[:room].tolist():
+        is_wanted = np.zeros(len(texts.distinct) + 1, bool)  # the last place serves the code -1
+        is_wanted[wanted] = True
+        for index in np.flatnonzero(is_wanted[texts.codes])[:room].tolist():
             self._note(faults, index, f"{shorten(texts.distinct[texts.codes[index]])} {detail}")
 
     def _note(self, faults: list[Fault], index: int, detail: str) -> None:

@@ -17,7 +17,7 @@ class Spool:
         self.path = path
         self.dtype = np.dtype(dtype)
         self.length = 0
-        path.touch()
+        path.write_bytes(b"")
 
     def append(self, values: NDArray[Any]) -> None:
         """Add (k,) values at the end."""

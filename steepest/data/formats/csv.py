@@ -4,6 +4,8 @@ A cell that is empty or a known marker is missing, quoted or not. Lines may end 
 lines do not count, and a byte order mark is skipped (RFC 4180, and what spreadsheets write).
 """
 
+import codecs
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import BinaryIO, Final
@@ -22,6 +24,10 @@ from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
 from steepest.spec.problems import pointer_to
 
+_LARGEST_BLOCK: Final = 32 << 20
+_BYTES_PER_COLUMN: Final = 16 << 10
+_NOT_UTF8: Final = "\x1a"  # SUBSTITUTE, which ASCII has for the purpose
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MARKERS: Final = pa.array(sorted(MISSING))
 _ZERO, _NINE, _PLUS, _MINUS = b"09+-"
 
@@ -40,7 +46,7 @@ class CsvReader:
         self.names: Sequence[str] = _header(source, limits)
 
     def batches(self) -> Iterator[Sequence[Cells]]:
-        """Batches of rows. Rows of a wrong length are left out and kept as problems; at most `problems` of them.
+        """Batches of rows. Rows of a wrong length are left out; the file is given up once there are too many.
 
         Raises:
             DataUnusable: the rest of the file cannot be told apart into rows.
@@ -53,13 +59,15 @@ class CsvReader:
                 columns = [_CsvCells(column.slice(skip)) for column in batch.columns]
                 if len(columns[0]):
                     yield columns
+                if len(self._ragged) == self._most:
+                    return
                 skip = 0
         except pa.ArrowInvalid as error:
-            if len(self._ragged) < self._most and "Empty CSV" not in str(error):
-                raise unusable([self._broken_record() or FieldProblem(pointer="/rows", detail=str(error))]) from None
-        else:
-            if stream.quotes % 2 and (problem := self._broken_record()):
-                raise unusable([problem])
+            if "Empty CSV" in str(error):  # a header line and nothing else
+                return
+            raise unusable([self._broken_record() or FieldProblem(pointer="/rows", detail=str(error))]) from None
+        if stream.quotes % 2 and (problem := self._broken_record()):
+            raise unusable([problem])
 
     def problems(self, faults: Sequence[Fault]) -> list[FieldProblem]:
         """Rows of a wrong length and the given faults, by line."""
@@ -75,20 +83,26 @@ class CsvReader:
         blocks: Iterator[pa.RecordBatch] = csv.open_csv(
             pa.PythonFile(stream, mode="r"),
             # One thread: only then are the numbers of bad rows known.
-            csv.ReadOptions(use_threads=False, block_size=LONGEST_RECORD, autogenerate_column_names=True),
+            csv.ReadOptions(use_threads=False, block_size=self.block_bytes, autogenerate_column_names=True),
             csv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._on_ragged),
             csv.ConvertOptions(
                 default_column_type=pa.string(),
-                check_utf8=False,  # numbers need no check; the texts are checked in their own time
+                check_utf8=False,  # the stream saw to it
                 strings_can_be_null=True,
                 null_values=_MARKERS.to_pylist(),
             ),
         )
         return blocks
 
+    @property
+    def block_bytes(self) -> int:
+        """Larger for wide files, since each column of each block has its cost."""
+        return max(LONGEST_RECORD, min(_LARGEST_BLOCK, _BYTES_PER_COLUMN * len(self.names)))
+
     def _on_ragged(self, row: csv.InvalidRow) -> str:
-        self._ragged.append((row.number, row.actual_columns))
-        return "skip" if len(self._ragged) < self._most else "error"
+        if len(self._ragged) < self._most:
+            self._ragged.append((row.number, row.actual_columns))
+        return "skip"
 
     def _ragged_cell(self, cells: int) -> str | int:
         """The first column that is missing, or the number of the first cell too many."""
@@ -151,33 +165,49 @@ class _CsvCells:
         return numbers
 
     def texts(self) -> Texts:
-        cells, faults = _valid_utf8(self._cells)
-        encoded = cells.dictionary_encode()
+        encoded = self._cells.dictionary_encode()
         codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
         distinct = encoded.dictionary.to_pylist()
         bad = {code: detail for code, text in enumerate(distinct) if (detail := _objection(text))}
+        faults = [(index, bad[code]) for index, code in enumerate(codes.tolist()) if code in bad] if bad else []
         if bad:
-            faults += [(index, bad[int(codes[index])]) for index in np.flatnonzero(np.isin(codes, list(bad))).tolist()]
             codes = np.where(np.isin(codes, list(bad)), np.int32(-1), codes)
-        return Texts(codes, distinct, sorted(faults))
+        return Texts(codes, distinct, faults)
 
 
 class _Stream:
-    """What pyarrow reads from: it may not close the source, and the quotes that pass are counted."""
+    """What pyarrow reads from: always UTF-8, with a mark in the place of every byte that was not.
+
+    pyarrow may not close the source, and the quotes that pass are counted.
+    """
 
     closed = False
 
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self.quotes = 0
 
     def read(self, size: int = -1) -> bytes:
-        block = self._source.read(size)
-        self.quotes += block.count(b'"')
-        return block
+        """At most `size` bytes; nothing at the end. The decoder may hold back up to 3 bytes of a character."""
+        while True:
+            block = self._source.read(size - 3 if size > 3 else size)
+            self.quotes += block.count(b'"')
+            if block.isascii() and block and not self._decoder.getstate()[0]:
+                return block
+            text = self._decoder.decode(block, final=not block)
+            if text or not block:
+                return _marked(text)
 
     def close(self) -> None:
         """The source belongs to the caller."""
+
+
+def _marked(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATE.sub(_NOT_UTF8, text).encode()
 
 
 def _header(source: BinaryIO, limits: IngestLimits) -> list[str]:
@@ -245,23 +275,9 @@ def _zero_digit(
     return bool(((digits >= _ZERO) & (digits <= _NINE)).any())
 
 
-def _valid_utf8(cells: pa.StringArray) -> tuple[pa.StringArray, list[tuple[int, str]]]:
-    """The cells with those that are not UTF-8 taken out, and what is wrong with these."""
-    try:
-        cells.validate(full=True)
-    except pa.ArrowInvalid:
-        raw: list[bytes | None] = cells.cast(pa.binary()).to_pylist()
-        texts = [None if cell is None else cell.decode("utf-8", "surrogateescape") for cell in raw]
-        faults = [(index, detail) for index, text in enumerate(texts) if (detail := _objection(text or ""))]
-        for index, _ in faults:
-            texts[index] = None
-        return pa.array(texts, pa.string()), faults
-    return cells, []
-
-
 def _objection(text: str) -> str | None:
     """Why a text cannot be a label or name."""
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if _NOT_UTF8 in text or (not text.isascii() and _SURROGATE.search(text)):
         return "not UTF-8; save the file in the encoding UTF-8"
     if "\0" in text:
         return "a NUL character"

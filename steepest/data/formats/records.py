@@ -12,7 +12,7 @@ LONGEST_CELL: Final = 128 * 1024
 """Characters; the limit of the standard library's reader."""
 
 LONGEST_RECORD: Final = 4 << 20
-"""Bytes; a file is read in blocks of this size."""
+"""Characters; a file is read in blocks of at least as many bytes."""
 
 _END: Final = "\x00the end of the file"
 

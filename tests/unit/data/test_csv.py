@@ -151,7 +151,7 @@ def test_ten_thousand_texts_are_still_categories(read: Read) -> None:
 def test_a_column_that_turns_to_text_late_keeps_its_first_values(
     read: Read, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    monkeypatch.setattr(reader, "LONGEST_RECORD", block)
+    monkeypatch.setattr(reader.CsvReader, "block_bytes", block)
     cells = ["7", "2.50", "", "-0", "7", *("3" for _ in range(40)), "x", "4", "NA", "7.0"]
     _, table = read("\n".join(["n,a", *(f"1,{cell}" for cell in cells)]).encode())
     assert values(table, "a") == ["7", "2.5", None, "0", "7", *("3" for _ in range(40)), "x", "4", None, "7"]
@@ -162,7 +162,7 @@ Cell = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.integers(-(2**53), 2**53).map(float),
 )
-Text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6).filter(
+Text = st.text(st.characters(codec="utf-8", exclude_characters="\0\x1a\r"), max_size=6).filter(
     lambda text: (
         text.strip() not in MISSING and not any(digit in text for digit in "0123456789") and "inf" not in text.lower()
     )
@@ -180,7 +180,7 @@ def test_what_is_written_is_what_is_read(
     writer = csv.writer(file, lineterminator=dialect, quoting=quoting)
     writer.writerow(["number", "text"])
     writer.writerows([["" if number is None else repr(number), text or ""] for number, text in rows])
-    monkeypatch.setattr(reader, "LONGEST_RECORD", data.draw(st.sampled_from([256, 1 << 20])))
+    monkeypatch.setattr(reader.CsvReader, "block_bytes", data.draw(st.sampled_from([256, 1 << 20])))
     with TemporaryDirectory() as place:
         ingest(io.BytesIO(file.getvalue().encode()), "csv", Path(place) / "table")
         table = open_table(Path(place) / "table")
@@ -230,11 +230,11 @@ def test_columns_are_memory_mapped(read: Read) -> None:
 
 
 def test_very_wide_files_need_no_more_file_handles(read: Read) -> None:
-    names = [f"c{index}" for index in range(3_000)]
-    row = [str(index) if index % 2 else f"t{index}" for index in range(3_000)]
+    names = [f"c{index}" for index in range(1_200)]
+    row = [str(index) if index % 2 else f"t{index}" for index in range(1_200)]
     summary, table = read("\n".join([",".join(names), ",".join(row)]).encode())
-    assert len(summary.columns) == 3_000
-    assert (values(table, "c2999"), values(table, "c2998")) == ([2999], ["t2998"])
+    assert len(summary.columns) == 1_200
+    assert (values(table, "c1199"), values(table, "c1198")) == ([1199], ["t1198"])
 
 
 def test_limits_are_named(read: Read) -> None:
