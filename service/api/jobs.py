@@ -1,9 +1,10 @@
 """Training jobs: submit, look, list, wait, cancel, change, delete."""
 
+import re
 from typing import Annotated, Any, Final
 
 from flask import Response, request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from service import answers
@@ -34,6 +35,15 @@ SECONDS_TO_NEXT_LOOK: Final = 1
 ETAG: Final = {"ETag": "Differs whenever the job does.", "Retry-After": "Seconds until another look is worth it."}
 
 
+RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _rfc_3339(text: str) -> str:
+    if not RFC_3339.fullmatch(text):
+        raise ValueError("a time must be written like 2026-01-31T12:00:00Z (RFC 3339)")
+    return text
+
+
 class SubmitQuery(Query):
     """How to submit."""
 
@@ -49,7 +59,9 @@ class JobsQuery(PageQuery):
     metadata: dict[MetadataKey, MetadataValue] = Field(
         default={}, max_length=8, description="Only jobs with this metadata: `metadata[key]=value`."
     )
-    created_after: AwareDatetime | None = Field(default=None, description="Only jobs created later, RFC 3339.")
+    created_after: Annotated[AwareDatetime, BeforeValidator(_rfc_3339)] | None = Field(
+        default=None, description="Only jobs created later, RFC 3339."
+    )
 
 
 class WaitQuery(Query):

@@ -4,7 +4,7 @@ The schemas come from pydantic in one pass, so that each model appears once unde
 every status it may answer, errors as problem documents.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -26,9 +26,11 @@ TAGS: Final = [
     {"name": "Health", "description": "Whether the service can do its work; needs no key."},
 ]
 PATH_PARAMETERS: Final = {
-    "dataset_id": "A data set's id, `ds_...`.",
-    "job_id": "A job's id, `job_...`.",
+    "dataset_id": {"description": "A data set's id.", "schema": {"type": "string", "pattern": "^ds_[0-9a-f]{32}$"}},
+    "job_id": {"description": "A job's id.", "schema": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"}},
 }
+MAKERS: Final = {"createDataset": "dataset_id", "createJob": "job_id"}
+"""Which operation's answer has the id that a path parameter takes."""
 
 DESCRIPTION: Final = """\
 Send a data set and hyper-parameters; a worker trains a feed-forward network by gradient descent and backpropagation;
@@ -59,6 +61,7 @@ def complete(document: Any) -> Any:
     refs, schemas = _schemas(each for _, each in declared)
     for operation, declaration in declared:
         _complete(operation, declaration, refs)
+    _link([operation for operation, _ in declared])
     document["components"] = {
         "schemas": schemas,
         "responses": _error_responses(),
@@ -87,7 +90,7 @@ def _schemas(declarations: Iterable[Operation]) -> tuple[Mapping[Any, JsonSchema
 
 def _complete(operation: dict[str, Any], declared: Operation, refs: Mapping[Any, JsonSchemaValue]) -> None:
     for parameter in operation["parameters"]:
-        parameter |= {"required": True, "description": PATH_PARAMETERS.get(parameter["name"], "The id.")}
+        parameter |= {"required": True, **PATH_PARAMETERS[parameter["name"]]}
     operation["parameters"] += _query_parameters(declared)
     operation["parameters"].append({"$ref": f"#/components/parameters/{REQUEST_ID}"})
     operation["parameters"] += [{"$ref": f"#/components/parameters/{name}"} for name in declared.request_headers]
@@ -100,6 +103,22 @@ def _complete(operation: dict[str, Any], declared: Operation, refs: Mapping[Any,
         needed = f"Needs a key with the scope `{declared.scope}`."
         operation["description"] = "\n\n".join(filter(None, [operation.get("description"), needed]))
     operation["responses"] = _responses(declared, refs)
+
+
+def _link(operations: Sequence[dict[str, Any]]) -> None:
+    """From each create to all that can be done with what it made."""
+    for maker in operations:
+        wanted = MAKERS.get(maker["operationId"])
+        if wanted is None:
+            continue
+        maker["responses"]["201"]["links"] = {
+            operation["operationId"]: {
+                "operationId": operation["operationId"],
+                "parameters": {wanted: "$response.body#/id"},
+            }
+            for operation in operations
+            if any(parameter.get("name") == wanted for parameter in operation["parameters"])
+        }
 
 
 def _query_parameters(declared: Operation) -> list[dict[str, Any]]:

@@ -107,10 +107,8 @@ class Resource(APIBlueprint):
                     arguments["body"] = parse(body, read_json(service().settings.limits.json_bytes))
                 return view(**arguments)
 
-            documented = self.doc(operation_id=operation_id, tags=[str(self.tag)], extensions={OPERATIONS: declared})(
-                checked
-            )
-            self.add_url_rule(rule, operation_id, documented, methods=[method])
+            document = self.doc(operation_id=operation_id, tags=[str(self.tag)], extensions={OPERATIONS: declared})
+            self.add_url_rule(rule, operation_id, document(checked), methods=[method])
             return view
 
         return decorate

@@ -97,6 +97,7 @@ def test_a_json_body_over_the_limit_is_413(call: Caller) -> None:
         ("limit=1&limit=2", ["/query/limit"]),
         ("limt=1&status=done", ["/query/limt", "/query/status"]),
         ("created_after=yesterday", ["/query/created_after"]),
+        ("created_after=0.5", ["/query/created_after"]),
         ("created_after=2026-01-01T00:00:00", ["/query/created_after"]),
         ("metadata=x", ["/query/metadata"]),
         ("Metadata[k]=x", ["/query/Metadata[k]"]),

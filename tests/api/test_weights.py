@@ -49,6 +49,8 @@ def test_ranges(call: Caller, job: dict[str, Any], form: str) -> None:
         assert part.data == whole.data[start:stop]
         assert part.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{size}"
         assert part.headers["ETag"] == whole.headers["ETag"]
+    for ignored in ("bytes=0-1,4-5", "bytes=x", "lines=1-2", ""):
+        assert call("GET", path, headers={"Range": ignored}).data == whole.data
     refused = call("GET", path, 416, headers={"Range": f"bytes={size}-"})
     assert refused.headers["Content-Range"] == f"bytes */{size}"
     # A range of other bytes than those that are here now is no range.
