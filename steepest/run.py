@@ -219,7 +219,7 @@ def _train(spec: TrainSpec, table: Table, apart: Table | None, on_epoch: OnEpoch
         end = _drive(items, history, on_epoch, show)
         restores = resolved.early_stopping is not None and resolved.early_stopping.restore_best
         theta, best_epoch, stopped_by = _weights(end, restores_best=restores)
-        result = _result(network, theta, data, epochs=len(history), best_epoch=best_epoch)
+        result = result_of(network, theta, data, epochs=len(history), best_epoch=best_epoch)
     model = Model(network, theta, resolved, data.preprocessing, data.target)
     return Run(model, history, result, stopped_by, resolution.warnings + data.warnings)
 
@@ -254,7 +254,8 @@ def _weights(
     return (state.best if restores_best else state.theta)[0], state.best_epoch, "on_epoch"
 
 
-def _result(network: Network, theta: NDArray[Any], data: Prepared, *, epochs: int, best_epoch: int) -> Result:
+def result_of(network: Network, theta: NDArray[Any], data: Prepared, *, epochs: int, best_epoch: int) -> Result:
+    """The figures of weights `theta` (P,) on each part of the data that has rows."""
     figures: dict[str, float | None] = {}
     for part, rows in (("training", data.training), ("validation", data.validation), ("test", data.test)):
         if rows is not None:
