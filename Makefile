@@ -5,6 +5,9 @@ READY := .venv/.ready
 UV := $(BIN)/uv pip
 LOCK := $(UV) compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
+IMPORTED := embedded.demo, embedded.up, service.app, service.gthread, store.reconciler, worker.tasks, celery.apps.worker, \
+	celery.bin.worker, celery.concurrency.prefork, celery.worker.consumer, kombu.transport.redis
+
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test test-services lint format bench lock clean
 
@@ -21,6 +24,7 @@ $(READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/uv || { awk '/^uv==/ { on = 1 } on { print } on && !/\\$$/ { exit }' requirements.lock > .venv/uv.lock && $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement .venv/uv.lock; }
 	@$(UV) sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import $(IMPORTED)' 2>/dev/null || true  # compiled once here, not by each process at the first start
 	@touch $@
 
 up: $(READY) ## Serve on this machine until Ctrl-C: API, workers, reconciler, broker, database
