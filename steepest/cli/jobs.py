@@ -168,7 +168,8 @@ def _describe(job: "Job") -> None:
 
 
 def _columns(names: tuple[str, ...]) -> str:
-    return ", ".join(names) if len(names) <= 4 else f"{len(names)} columns"
+    listed = ", ".join(names)
+    return listed if len(listed) <= 40 else f"{len(names)} columns"
 
 
 def _network(spec: "ResolvedJobSpec") -> str:

@@ -32,9 +32,8 @@ def explain(error: JobError, subject: str) -> None:
 def _lines(error: Exception) -> list[str]:
     if isinstance(error, SteepestError):
         problem = error.problem()
-        # With one problem the detail says it all already.
         head = problem.detail if len(problem.errors) <= 1 else f"{problem.title}, in {len(problem.errors)} places:"
-        lines = [f"Error: {head}", *(_problems(problem) if len(problem.errors) > 1 else ())]
+        lines = [f"Error: {head}", *_problems(problem)]
         if problem.status >= 500 and problem.request_id:
             lines.append(f"The server's log knows it as request {problem.request_id}.")
         return lines
@@ -49,6 +48,9 @@ def _lines(error: Exception) -> list[str]:
 
 
 def _problems(problem: Problem) -> list[str]:
+    """A line for each problem; of a single one the detail has said all already."""
+    if len(problem.errors) == 1:
+        return []
     return [f"  {item.pointer or 'the body'}: {item.detail}" for item in problem.errors]
 
 

@@ -250,11 +250,12 @@ def test_a_file_that_cannot_be_read_fails_with_lines_and_columns(tmp_path: Path)
     broken = service.dataset("failed") | {
         "error": {
             "type": "t", "title": "The data cannot be used", "status": 422, "code": "data_unusable", "fault": "user",
-            "detail": "2 lines are wrong", "errors": [{"pointer": "/rows/17/x0", "detail": "'?' is no number"}],
+            "detail": "2 lines are wrong",
+            "errors": [{"pointer": f"/rows/{line}/x0", "detail": "'?' is no number"} for line in (17, 18)],
         }
     }  # fmt: skip
     service.faults = [lambda request: service.route(request), httpx.Response(200, json=broken)]
     shown = run(service, "datasets", "upload", str(file))
     assert shown.exit_code == 1
     assert "flowers.csv" in shown.stderr
-    assert "/rows/17/x0: '?' is no number" in shown.stderr
+    assert "/rows/18/x0: '?' is no number" in shown.stderr
