@@ -16,6 +16,15 @@ MISSING: Final = frozenset(
 LONGEST_LABEL: Final = 1_000
 """Characters. A longer text is prose, not a label."""
 
+LONGEST_CELL: Final = 128 * 1024
+"""Characters; the limit of the standard library's CSV reader."""
+
+NOT_UTF8: Final = "\x1a"
+"""Stands for a byte that was not UTF-8: SUBSTITUTE, which ASCII has for the purpose."""
+
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""Half a character, which no valid text has."""
+
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INFINITY: Final = re.compile(r"[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE)
 _LEADING_ZERO: Final = re.compile(r"[+-]?0\d", re.ASCII)
@@ -54,6 +63,17 @@ def in_class_order(labels: Iterable[str]) -> list[str]:
     if all(isinstance(number, float) for number in numbers.values()):
         return sorted(numbers, key=lambda label: (float(label), label))
     return sorted(numbers)
+
+
+def objection(text: str) -> str | None:
+    """Why a text cannot be a label or name; None if it can."""
+    if NOT_UTF8 in text or (not text.isascii() and SURROGATE.search(text)):
+        return "not UTF-8; save the file in the encoding UTF-8"
+    if "\0" in text:
+        return "a NUL character"
+    if len(text) > LONGEST_CELL:
+        return f"a cell of {len(text):,} characters; the limit is {LONGEST_CELL:,}"
+    return None
 
 
 def shorten(text: str, length: int = 40) -> str:

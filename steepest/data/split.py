@@ -63,10 +63,10 @@ def apportion(seats: int, sizes: Counts, least: int = 0) -> Counts:
     floor = np.minimum(least, sizes) if least * np.count_nonzero(sizes) <= seats else np.zeros_like(sizes)
     given = np.maximum(shares // total, floor)
     while (excess := int(given.sum()) - seats) > 0:
-        # The minimum was a gift: those furthest above their share return it, one each at a time.
-        over = np.where(given > floor, given * total - shares, -total - 1)
-        returning = np.argsort(-over, kind="stable")[: min(excess, int(np.count_nonzero(given > floor)))]
-        given[returning] -= 1
+        # The minimum was a gift: those furthest above their share pay for it, one seat each at a time.
+        able = np.flatnonzero(given > floor)
+        above = (given * total - shares)[able]
+        given[able[np.argsort(-above, kind="stable")[:excess]]] -= 1
     short = seats - int(given.sum())
     given[np.argsort(given * total - shares, kind="stable")[:short]] += 1
     return given

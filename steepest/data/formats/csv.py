@@ -5,7 +5,6 @@ lines do not count, and a byte order mark is skipped (RFC 4180, and what spreads
 """
 
 import codecs
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import BinaryIO, Final
@@ -16,9 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from steepest.data.formats.reader import Cells, Fault, Texts
-from steepest.data.formats.records import LONGEST_CELL, LONGEST_RECORD, BrokenRecord, records
-from steepest.data.labels import LONGEST_LABEL, MISSING, shorten
+from steepest.data.formats.reader import Cells, Fault, Texts, checked
+from steepest.data.formats.records import LONGEST_RECORD, BrokenRecord, records
+from steepest.data.labels import LONGEST_LABEL, MISSING, NOT_UTF8, SURROGATE, objection, shorten
 from steepest.data.limits import IngestLimits
 from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
@@ -26,8 +25,6 @@ from steepest.spec.problems import pointer_to
 
 _LARGEST_BLOCK: Final = 32 << 20
 _BYTES_PER_COLUMN: Final = 16 << 10
-_NOT_UTF8: Final = "\x1a"  # SUBSTITUTE, which ASCII has for the purpose
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MARKERS: Final = pa.array(sorted(MISSING))
 _ZERO, _NINE, _PLUS, _MINUS = b"09+-"
 
@@ -167,12 +164,7 @@ class _CsvCells:
     def texts(self) -> Texts:
         encoded = self._cells.dictionary_encode()
         codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-        distinct = encoded.dictionary.to_pylist()
-        bad = {code: detail for code, text in enumerate(distinct) if (detail := _objection(text))}
-        faults = [(index, bad[code]) for index, code in enumerate(codes.tolist()) if code in bad] if bad else []
-        if bad:
-            codes = np.where(np.isin(codes, list(bad)), np.int32(-1), codes)
-        return Texts(codes, distinct, faults)
+        return checked(codes, encoded.dictionary.to_pylist())
 
 
 class _Stream:
@@ -207,7 +199,7 @@ def _marked(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        return _SURROGATE.sub(_NOT_UTF8, text).encode()
+        return SURROGATE.sub(NOT_UTF8, text).encode()
 
 
 def _header(source: BinaryIO, limits: IngestLimits) -> list[str]:
@@ -239,7 +231,7 @@ def _name_objection(name: str, first_place: int, place: int) -> str | None:
         return f"the header has the name {shorten(name)} already in column {first_place}"
     if len(name) > LONGEST_LABEL:
         return f"a name of {len(name):,} characters; the limit is {LONGEST_LABEL:,}"
-    return _objection(name)
+    return objection(name)
 
 
 def _cast(cells: pa.StringArray) -> NDArray[np.float64] | None:
@@ -273,17 +265,6 @@ def _zero_digit(
     cells, place = cells[data[place] == _ZERO], place[data[place] == _ZERO] + 1
     digits = data[place[place < end[cells]]]
     return bool(((digits >= _ZERO) & (digits <= _NINE)).any())
-
-
-def _objection(text: str) -> str | None:
-    """Why a text cannot be a label or name."""
-    if _NOT_UTF8 in text or (not text.isascii() and _SURROGATE.search(text)):
-        return "not UTF-8; save the file in the encoding UTF-8"
-    if "\0" in text:
-        return "a NUL character"
-    if len(text) > LONGEST_CELL:
-        return f"a cell of {len(text):,} characters; the limit is {LONGEST_CELL:,}"
-    return None
 
 
 def _problem(line: int, column: str | int | None, detail: str) -> FieldProblem:

@@ -3,6 +3,7 @@
 import lzma
 import shutil
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from steepest.data.arrays import array_problems
-from steepest.data.formats.reader import Cells, Fault, Texts
+from steepest.data.formats.reader import Cells, Fault, Texts, checked
 from steepest.data.limits import IngestLimits
 from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
@@ -95,8 +96,16 @@ class _Labels:
         return None
 
     def texts(self) -> Texts:
+        if self._values.dtype.kind == "U" and _has_strange_characters(self._values):
+            raise _problem("/y", "y holds characters that Unicode does not have")
         distinct, codes = np.unique(self._values, return_inverse=True)
-        return Texts(codes.astype(np.int32), [str(value) for value in distinct.tolist()])
+        return checked(codes.astype(np.int32), [str(value) for value in distinct.tolist()])
+
+
+def _has_strange_characters(values: NDArray[np.str_]) -> bool:
+    """Whether a text cannot become a Python string: NumPy stores a character as 32 bits and checks none."""
+    characters = np.dtype(np.uint32).newbyteorder(values.dtype.byteorder)
+    return values.itemsize > 0 and bool((np.ascontiguousarray(values).view(characters) > sys.maxunicode).any())
 
 
 def _cells(y: NDArray[Any]) -> Cells:

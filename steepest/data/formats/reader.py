@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from steepest.data.labels import objection
 from steepest.spec.errors import FieldProblem
 
 
@@ -29,6 +30,15 @@ class Texts:
     distinct: list[str]
     faults: Sequence[tuple[int, str]] = ()
     """Cells that are no text, by index, with what is wrong; they are coded as missing."""
+
+
+def checked(codes: NDArray[np.int32], distinct: list[str]) -> Texts:
+    """Texts of which those that cannot be labels are taken out and objected to."""
+    bad = {code: detail for code, text in enumerate(distinct) if (detail := objection(text))}
+    if not bad:
+        return Texts(codes, distinct)
+    faults = [(index, bad[code]) for index, code in enumerate(codes.tolist()) if code in bad]
+    return Texts(np.where(np.isin(codes, list(bad)), np.int32(-1), codes), distinct, faults)
 
 
 class Cells(Protocol):

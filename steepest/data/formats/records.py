@@ -8,8 +8,7 @@ import io
 from collections.abc import Generator, Iterator
 from typing import BinaryIO, Final
 
-LONGEST_CELL: Final = 128 * 1024
-"""Characters; the limit of the standard library's reader."""
+from steepest.data.labels import LONGEST_CELL
 
 LONGEST_RECORD: Final = 4 << 20
 """Characters; a file is read in blocks of at least as many bytes."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from steepest.data.formats import csv as reader
-from steepest.data.formats.records import LONGEST_CELL
 from steepest.data.ingest import ingest
+from steepest.data.labels import LONGEST_CELL
 from steepest.data.limits import IngestLimits
 from steepest.spec.errors import DataUnusable
 
