@@ -39,16 +39,15 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def database_url(_template: str, tmp_path: Path) -> Iterator[str]:
     """The URL of a fresh database."""
-    if not SERVER:
-        copy = tmp_path / "steepest.db"
-        shutil.copy(_template.removeprefix("sqlite:///"), copy)
-        yield f"sqlite:///{copy}"
-        return
-    name = f"steepest_test_{secrets.token_hex(8)}"
-    with _server() as server:
-        _run(server, f'CREATE DATABASE "{name}" TEMPLATE "{parse_url(_template).database}"')
-        yield _url(name)
-        _run(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    with copied(_template, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a database that the tests of a module share."""
+    with copied(_template, tmp_path_factory.mktemp("database")) as url:
+        yield url
 
 
 @pytest.fixture
@@ -56,6 +55,21 @@ def database(database_url: str) -> Iterator[Database]:
     """A fresh database."""
     with Database(database_url) as opened:
         yield opened
+
+
+@contextmanager
+def copied(template: str, folder: Path) -> Iterator[str]:
+    """The URL of a copy of the template: a file in `folder`, or a database on the server until the end."""
+    if not SERVER:
+        copy = folder / "steepest.db"
+        shutil.copy(template.removeprefix("sqlite:///"), copy)
+        yield f"sqlite:///{copy}"
+        return
+    name = f"steepest_test_{secrets.token_hex(8)}"
+    with _server() as server:
+        _run(server, f'CREATE DATABASE "{name}" TEMPLATE "{parse_url(template).database}"')
+        yield _url(name)
+        _run(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import time
 
 import structlog
+from sqlalchemy.orm import Session
 
 from steepest.spec.states import JobState
 from store import attempts
@@ -55,9 +56,12 @@ def _attempt(here: Process, claim: Claim, lease: Lease) -> None:
         raise
     except Exception as error:
         problem = explained(error)
-        persist(
-            here.database, lease, lambda session: (training.record(session), attempts.fail(session, claim, problem))
-        )
+
+        def fail(session: Session) -> None:
+            training.record(session)
+            attempts.fail(session, claim, problem)
+
+        persist(here.database, lease, fail)
 
 
 def _let_go(here: Process, claim: Claim, lease: Lease, why: Stop) -> None:

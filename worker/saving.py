@@ -5,8 +5,8 @@ that led there. What a death leaves in between is referred to by nothing, and sw
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 from steepest.data.prepare import Prepared
 from steepest.export import safetensors
 from steepest.export.model import Model
-from steepest.spec.answers import Environment, Result
-from steepest.trainer.evaluate import evaluate
+from steepest.run import result_of
+from steepest.spec.answers import Environment
 from steepest.trainer.fit import Finished
+from steepest.trainer.initializers import initial
 from steepest.trainer.network import Network
 from steepest.trainer.state import State
 from store import attempts, blobs, checkpoints, history
@@ -71,8 +72,8 @@ class Saver:
         asked = claim.job.spec.checkpoint_every.seconds
         self._every = min(asked, SOON_SECONDS) if claim.job.failures else asked
         self._saved_at = clock()
-        self._best_epoch = 0
-        """The epoch of the best weights that are stored."""
+        self._best_epoch: int | None = None
+        """The epoch of the best weights that are stored; None when no weights are."""
 
     def begin(self, environment: Environment) -> tuple[State | None, bool]:
         """Where to go on, None for the start, and whether the final weights will be those of an undisturbed run.
@@ -82,7 +83,7 @@ class Saver:
         """
         state = self._last_state() if self._claim.attempt > 1 else None
         first = persist(self._database, self._lease, lambda session: self._start(session, environment, state))
-        self._best_epoch = state.best_epoch if state else 0
+        self._best_epoch = state.best_epoch if state else None
         if first != environment:
             log.warning("environment_differs", first=first.model_dump(), this=environment.model_dump())
         return state, first == environment
@@ -94,10 +95,9 @@ class Saver:
 
     def checkpoint(self, state: State, recorder: Recorder) -> None:
         """Store a state to go on from, with the epochs that led there, and the best weights if they are new."""
-        places = [_Place(state.epoch - 1, state.step, "last", state.theta[0])]
-        if state.best_epoch > self._best_epoch:
-            places.append(_Place(state.best_epoch, 0, "best", state.best[0]))
-        stored = self._stored(places)
+        stored = self._stored(
+            _Place(state.epoch - 1, state.step, "last", state.theta[0]), state.best_epoch, state.best[0]
+        )
         resumable = self._write(tensors.save(state.to_arrays()))
 
         def write(session: Session) -> None:
@@ -114,11 +114,8 @@ class Saver:
 
     def finish(self, run: Finished, recorder: Recorder, *, bit_exact: bool) -> None:
         """Measure the weights that predictions use, and end the job as succeeded with all its weights."""
-        result = self._result(run)
-        places = [_Place(0, 0, "initial", run.initial), _Place(run.epochs, 0, "last", run.last)]
-        if run.best_epoch > self._best_epoch:
-            places.append(_Place(run.best_epoch, 0, "best", run.best))
-        stored = self._stored(places)
+        result = result_of(self._network, run.theta, self._data, epochs=run.epochs, best_epoch=run.best_epoch)
+        stored = self._stored(_Place(run.epochs, 0, "last", run.last), run.best_epoch, run.best)
 
         def write(session: Session) -> None:
             recorder.write(session)
@@ -149,8 +146,14 @@ class Saver:
             log.exception("checkpoint_unreadable", epoch=row.epoch, step=row.step)
             return None
 
-    def _stored(self, places: Sequence[_Place]) -> dict[tuple[int, int], tuple[set[Kind], str]]:
-        """The kinds and the stored weights of each position."""
+    def _stored(self, last: _Place, best_epoch: int, best: Weights) -> dict[tuple[int, int], tuple[set[Kind], str]]:
+        """The kinds and the stored weights of each position that is new: the last, the best, at first the initial."""
+        places = [last]
+        if best_epoch > (self._best_epoch or 0):
+            places.append(_Place(best_epoch, 0, "best", best))
+        if self._best_epoch is None:
+            spec = self._claim.job.resolved_spec
+            places.append(_Place(0, 0, "initial", initial(self._network, spec.initializer, spec.seed, best.dtype)[0]))
         stored: dict[tuple[int, int], tuple[set[Kind], str]] = {}
         for place in places:
             position = (place.epoch, place.step)
@@ -165,13 +168,3 @@ class Saver:
 
     def _model(self, theta: Weights) -> Model:
         return Model(self._network, theta, self._claim.job.resolved_spec, self._data.preprocessing, self._data.target)
-
-    def _result(self, run: Finished) -> Result:
-        """The figures of the weights that predictions use, on each part of the data."""
-        parts = {"training": self._data.training, "validation": self._data.validation, "test": self._data.test}
-        figures: dict[str, float | None] = {}
-        for part, rows in parts.items():
-            if rows is not None and len(rows[0]):
-                measured = evaluate(self._network, run.theta, *rows)
-                figures |= {f"{part}_{name}": value for name, value in asdict(measured).items()}
-        return Result(epochs=run.epochs, best_epoch=run.best_epoch, parameters=self._network.parameters, **figures)

@@ -1,6 +1,7 @@
 """The tasks: short, by name, and with an id as their only argument. What they do is decided by the row."""
 
-from worker import ingest, runner
+import worker.ingest
+import worker.runner
 from worker.app import app
 from worker.process import this_process
 
@@ -8,10 +9,10 @@ from worker.process import this_process
 @app.task(name="steepest.train")
 def train(job_id: str) -> None:
     """Make the next attempt at a job, if it waits for one."""
-    runner.run(this_process(), job_id)
+    worker.runner.run(this_process(), job_id)
 
 
 @app.task(name="steepest.ingest")
 def ingest_dataset(dataset_id: str) -> None:
     """Read an uploaded data set, if it has not been read yet."""
-    ingest.run(this_process(), dataset_id)
+    worker.ingest.run(this_process(), dataset_id)

@@ -37,6 +37,7 @@ class Server:
     """A process of the stack, in a session of its own, with its log in a file."""
 
     def __init__(self, name: str, arguments: list[str], environ: dict[str, str], logs: Path) -> None:
+        self.name = name
         self.log = logs / f"{name}.log"
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -92,7 +93,8 @@ class Stack:
     def start(self, name: str, *arguments: str) -> Server:
         """Start a process with the stack's settings in its environment."""
         environ = {
-            **os.environ,
+            # Compiled modules are kept: a worker would take seconds longer to start without them.
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "STEEPEST_HOME": str(self.settings.home),
             "STEEPEST_DATABASE_URL": self.settings.database_url,
             "STEEPEST_BROKER_URL": self.settings.broker_url,
@@ -103,16 +105,20 @@ class Stack:
         return server
 
     def worker(self, queue: str = "cpu", slots: int = 1) -> Server:
-        """Start a worker, and wait until one of its children is alive."""
+        """Start a worker; `ready` waits for it."""
         node = f"{queue}-{token_hex(3)}@test"
-        server = self.start(
-            f"worker-{queue}",
-            *(sys.executable, "-m", "celery", "-A", "worker", "worker", "-Q", queue, "-c", str(slots), "-n", node),
-        )
-        ready = f"{node} ready"
-        until(lambda: ready in server.log.read_text() or not server.running)
-        assert server.running, server.log.read_text()[-3000:]
-        return server
+        celery = (sys.executable, "-m", "celery", "-A", "worker", "worker", "--without-mingle", "--without-gossip")
+        return self.start(node, *celery, "-Q", queue, "-c", str(slots), "-n", node)
+
+    def ready(self, *workers: Server) -> None:
+        """Wait until the workers take messages."""
+        for worker in workers:
+            until(lambda worker=worker: " ready." in worker.log.read_text() or not worker.running)  # type: ignore[misc]
+            assert worker.running, worker.log.read_text()[-3000:]
+
+    def servers(self, prefix: str) -> list[Server]:
+        """Every process started under a name that begins so."""
+        return [server for server in self._servers if server.name.startswith(prefix)]
 
     def reconciler(self) -> Server:
         """Start a reconciler."""
@@ -219,7 +225,8 @@ class Stack:
 def running(home: Path, database_url: str, lease_seconds: float) -> Iterator[Stack]:
     """A stack over a migrated database, without workers and reconciler, which each test starts as it needs them."""
     logs = home / "logs"
-    logs.mkdir(parents=True)
+    home.mkdir(mode=0o700)
+    logs.mkdir()
     broker_url = os.environ.get("STEEPEST_TEST_BROKER_URL", "")
     settings = Settings(home=home, database_url=database_url, broker_url=broker_url, lease_seconds=lease_seconds)
     stack = Stack(settings, logs)
