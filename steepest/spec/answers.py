@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from steepest.spec.errors import JobError
 from steepest.spec.job import JobSpec
@@ -193,12 +193,29 @@ class Checkpoint(Answer):
     created_at: datetime
 
 
+Cell = float | str | bool | None
+
+
+def _kind_of_row(row: Any) -> str | None:
+    return "named" if isinstance(row, dict) else "ordered" if isinstance(row, list) else None
+
+
+RawRow = Annotated[
+    Annotated[dict[str, Cell], Tag("named")] | Annotated[list[Cell], Tag("ordered")],
+    Discriminator(
+        _kind_of_row,
+        custom_error_type="row",
+        custom_error_message="must be an object of values by column, or a list of values in the order of the features",
+    ),
+]
+
+
 class PredictionRequest(BaseModel):
     """Raw rows to predict, named or in the order of `resolved_spec.features`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    rows: Annotated[list[dict[str, float | str | bool | None] | list[float | str | bool | None]], Field(min_length=1)]
+    rows: Annotated[list[RawRow], Field(min_length=1)]
 
 
 class ClassPrediction(Answer):

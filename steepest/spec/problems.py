@@ -65,8 +65,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def _explain(item: ErrorDetails, model: type[BaseModel], body: Any) -> tuple[str, str, str]:
-    path = _real_path(item["loc"], body)
     kind, detail = item["type"], item["msg"]
+    path = _real_path(item["loc"], body, absent=kind == "missing")
     if kind == "extra_forbidden":
         name = str(path[-1])
         detail = f'unknown field "{name}"' + suggestion(name, _siblings(item["loc"], model, body))
@@ -99,8 +99,8 @@ def _explain_optimizer(path: list[str | int], given: Any) -> tuple[str, str, str
     return place, "literal_error", f"must be one of {choices}{near}"
 
 
-def _real_path(location: Sequence[str | int], body: Any) -> list[str | int]:
-    """Pydantic's location without the names of union members, which are no part of the body."""
+def _real_path(location: Sequence[str | int], body: Any, *, absent: bool) -> list[str | int]:
+    """Pydantic's location without the names of union members, which are no part of the body; the last may be absent."""
     path: list[str | int] = []
     here = body
     for position, segment in enumerate(location):
@@ -108,7 +108,7 @@ def _real_path(location: Sequence[str | int], body: Any) -> list[str | int]:
             here = here[segment]
         elif isinstance(here, Sequence) and not isinstance(here, str) and isinstance(segment, int):
             here = here[segment] if segment < len(here) else None
-        elif not (isinstance(here, Mapping) and position == len(location) - 1):
+        elif not (absent and position == len(location) - 1):
             continue
         path.append(segment)
     return path

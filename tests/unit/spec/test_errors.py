@@ -1,3 +1,8 @@
+from typing import Any
+
+import pytest
+
+from steepest.spec.answers import PredictionRequest
 from steepest.spec.errors import (
     Conflict,
     Diverged,
@@ -9,6 +14,7 @@ from steepest.spec.errors import (
     ValidationFailed,
     from_problem,
 )
+from steepest.spec.problems import parse
 
 
 def test_an_error_survives_the_wire() -> None:
@@ -40,3 +46,17 @@ def test_a_job_error_says_whose_fault_it_was_and_where() -> None:
     dumped = error.model_dump()
     assert (dumped["code"], dumped["fault"], dumped["retryable"]) == ("diverged", "user", False)
     assert (dumped["epoch"], dumped["step"], dumped["layer"]) == (3, 17, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "pointers"),
+    [
+        ([{"x0": [1.0]}, [1.0, {}]], ["/rows/0/x0", "/rows/1/1"]),
+        ([7, None, "x"], ["/rows/0", "/rows/1", "/rows/2"]),
+        ([], ["/rows"]),
+    ],
+)
+def test_a_place_is_one_of_the_body_and_never_a_name_of_ours(rows: list[Any], pointers: list[str]) -> None:
+    with pytest.raises(ValidationFailed) as failed:
+        parse(PredictionRequest, {"rows": rows})
+    assert [problem.pointer for problem in failed.value.problems] == pointers
