@@ -106,7 +106,7 @@ class Table:
         Raises:
             DataUnusable: the arrays' shapes, kinds or values cannot be used.
         """
-        dtype = None if y is None else y.dtype.str
+        given = y
         y = _plain(y) if y is not None and y.dtype == object else y
         if problems := array_problems(X, y):
             raise unusable(problems)
@@ -115,7 +115,8 @@ class Table:
             raise unusable(problems)
         columns: list[Column] = [NumericColumn(name, X[:, index]) for index, name in enumerate(names)]
         if y is not None:
-            columns.append(_target_column(y.reshape(len(y)), dtype))
+            dtype = y.dtype if given is None or y.dtype.kind != "U" else given.dtype
+            columns.append(_target_column(y.reshape(len(y)), dtype.str))
         return cls(len(X), tuple(columns), X)
 
     def numbers(self, rows: Rows, names: Sequence[str]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
@@ -23,6 +23,7 @@ shares = st.tuples(st.integers(0, 98), st.integers(0, 98)).filter(lambda pair: s
 class_sizes = st.lists(st.integers(LEAST_ROWS_TO_STRATIFY, 40), min_size=2, max_size=8)
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     counts=class_sizes, percent=shares, seed=st.integers(0, 2**63 - 1), method=st.sampled_from(["random", "stratified"])
 )

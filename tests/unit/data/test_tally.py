@@ -5,7 +5,7 @@ import statistics
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steepest.data.tally import NumberTally
@@ -13,6 +13,7 @@ from steepest.data.tally import NumberTally
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.one_of(finite, st.integers(-3, 3).map(float)), max_size=20), min_size=1, max_size=5))
 def test_parts_add_up(parts: list[list[float]]) -> None:
     tally, everything = NumberTally(), [value for part in parts for value in part]
@@ -32,6 +33,7 @@ def test_parts_add_up(parts: list[list[float]]) -> None:
     assert sum(column.value_counts or []) == len(everything)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(finite, st.integers(1, 5)), min_size=1, max_size=20))
 def test_weights_stand_for_repeated_values(pairs: list[tuple[float, int]]) -> None:
     weighted, repeated = NumberTally(), NumberTally()
