@@ -34,13 +34,20 @@ def become(parent: int, command: list[str]) -> None:
 
 def watch(pipe: int, command: list[str]) -> int:
     """Run the command as a child; when the pipe ends, kill the whole process group, this process included."""
-    child = subprocess.Popen(command)  # noqa: S603  the supervisor's own command
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        child.send_signal(number)
+        if child is None:
+            early.append(number)
+        else:
+            child.send_signal(number)
 
     for number in FORWARDED:
         signal.signal(number, forward)
+    child = subprocess.Popen(command)  # noqa: S603  the supervisor's own command
+    for missed in early:
+        child.send_signal(missed)
 
     def wait_for_the_end() -> None:
         os.read(pipe, 1)

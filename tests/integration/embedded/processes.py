@@ -23,7 +23,7 @@ class Process:
 
 def table() -> dict[int, Process]:
     """Every process that runs; zombies do not."""
-    listing = subprocess.run(["ps", "-axo", "pid=,ppid=,stat=,command="], capture_output=True, text=True, check=True)
+    listing = subprocess.run(["ps", "-axwwo", "pid=,ppid=,stat=,command="], capture_output=True, text=True, check=True)
     found = {}
     for line in listing.stdout.splitlines():
         pid, parent, state, *command = line.split(maxsplit=3)

@@ -10,9 +10,9 @@ from steepest.client import Client
 from steepest.spec.answers import Dataset, Job
 from tests.integration.embedded.processes import Up, eventually, left_of
 
-EPOCHS = 400
+EPOCHS = 200
 JOB = {
-    "layers": [{"units": 128}, {"units": 128}],
+    "layers": [{"units": 64}, {"units": 64}],
     "epochs": EPOCHS,
     "early_stopping": None,
     "checkpoint_every": {"seconds": 1},
@@ -50,7 +50,7 @@ def test_a_job_outlives_a_killed_supervisor_with_the_same_bits(tmp_path: Path) -
     with Client(first.url, first.key) as client:
         dataset = client.datasets.wait(client.datasets.upload(table(tmp_path / "table.csv")))
         job = submit(client, dataset)
-        eventually(lambda: client.jobs.get(job).progress.epoch >= 20, "the job to be under way")
+        eventually(lambda: client.jobs.get(job).progress.epoch >= 10, "the job to be under way")
     below = first.below()
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()

@@ -12,7 +12,7 @@ from steepest.client import Client
 from tests.integration.embedded.processes import Up, eventually, left_of
 
 CHILDREN = {
-    "broker": ("unixsocket",),
+    "broker": ("-server",),
     "api": ("gunicorn",),
     "worker-cpu": ("celery", "--queues cpu"),
     "worker-short": ("celery", "--queues short"),
