@@ -20,8 +20,8 @@ def download(source: BinaryIO, *, size: int, sha256: str, mimetype: str, filenam
     )
     response.content_length = size
     response.headers.pop("Cache-Control", None)
-    # Several ranges at once, or a header that is none, may be answered by the whole (RFC 9110, section 14.2).
-    one_range = request.range is not None and len(request.range.ranges) == 1
-    response.make_conditional(request, accept_ranges=one_range, complete_length=size)
-    response.headers["Accept-Ranges"] = "bytes"
+    # Several ranges at once, other units, or a header that is none: answered by the whole (RFC 9110, section 14.2).
+    asked = request.range
+    one_range = asked is not None and asked.units == "bytes" and len(asked.ranges) == 1
+    response.make_conditional(request, accept_ranges=True, complete_length=size if one_range else None)
     return response

@@ -23,7 +23,8 @@ class Caller:
     ) -> TestResponse:
         """The answer, which must have `status`."""
         client = self._app.test_client()
-        answer = client.open(path, method=method, headers={**self.headers, **(headers or {})}, **request)
+        sent = {**self.headers, **(headers or {})}
+        answer = client.open(path, method=method, headers=sent, buffered=True, **request)
         assert answer.status_code == status, f"{method} {path}: {answer.status} {answer.get_data(as_text=True)[:2000]}"
         assert answer.headers["X-Request-Id"]
         if status >= 400 and method != "HEAD":

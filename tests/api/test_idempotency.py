@@ -90,18 +90,20 @@ def test_a_malformed_key_is_400(call: Caller, dataset: str, key: str) -> None:
 
 
 def test_while_the_first_is_being_answered_the_second_is_409_and_told_when_to_ask(call: Caller, flowers: bytes) -> None:
-    arrived, go_on = threading.Event(), threading.Event()
+    arrived, go_on, content = threading.Event(), threading.Event(), io.BytesIO(flowers)
 
-    class Slow(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
+    class Slow(io.RawIOBase):
+        """Bytes that come late."""
+
+        def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # narrower than WriteableBuffer
             arrived.set()
             assert go_on.wait(20)
-            return super().read(size)
+            return content.readinto(buffer)
 
     answers: list[Any] = []
 
     def upload() -> None:
-        body = {"wsgi.input": Slow(flowers), "CONTENT_LENGTH": str(len(flowers))}
+        body = {"wsgi.input": Slow(), "CONTENT_LENGTH": str(len(flowers))}
         answers.append(call("POST", "/v1/datasets", 201, environ_overrides=body, headers=KEY, **CSV))
 
     thread = threading.Thread(target=upload)
