@@ -30,11 +30,11 @@ def _live(here: Process) -> None:
     pause = threading.Event()
     bury_the_dead(here)
     while not here.drain.asked:
-        _sign(here)
+        sign(here)
         for _ in range(max(1, int(here.settings.heartbeat_seconds / LOOK_SECONDS))):
             if not here.drain.asked:
                 pause.wait(min(LOOK_SECONDS, here.settings.heartbeat_seconds))
-    _leave(here)
+    leave(here)
 
 
 def bury_the_dead(here: Process) -> None:
@@ -62,7 +62,8 @@ def _is_dead(pid: int) -> bool:
     return False
 
 
-def _sign(here: Process) -> None:
+def sign(here: Process) -> None:
+    """Say that this child lives."""
     try:
         with here.database.write() as session:
             workers.beat(session, here.name, here.identity.queues, slots=1)
@@ -70,7 +71,8 @@ def _sign(here: Process) -> None:
         log.warning("no_sign_of_life_given")
 
 
-def _leave(here: Process) -> None:
+def leave(here: Process) -> None:
+    """Say that this child is about to end."""
     try:
         with here.database.write() as session:
             workers.leave(session, here.name)

@@ -1,0 +1,260 @@
+"""An attempt ends a job in each of the ways that a job can end, and never writes what it may not."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+import steepest
+from steepest.run import numeric_environment
+from steepest.spec.answers import Environment
+from steepest.spec.errors import Unavailable
+from steepest.spec.states import JobState
+from steepest.trainer.fit import EpochRecord
+from store import attempts, jobs
+from store.database import Database
+from store.models import DEFAULT_ACCOUNT, CheckpointRow, ChunkRow, JobRow
+from tests.unit.worker.conftest import Desk, Item, table
+from worker import runner, saving, training
+
+Hook = Callable[[Callable[[Item], None]], None]
+
+
+def at_epoch(epoch: int, act: Callable[[], None]) -> Callable[[Item], None]:
+    """Act once, just before that epoch's record."""
+    done: list[int] = []
+
+    def happen(item: Item) -> None:
+        if isinstance(item, EpochRecord) and item.epoch == epoch and not done:
+            done.append(epoch)
+            act()
+
+    return happen
+
+
+def calm_weights(desk: Desk, dataset: str) -> bytes:
+    """The weights of the same job when nothing disturbs it."""
+    job_id = desk.submit(dataset)
+    runner.run(desk.here, job_id)
+    return desk.weights(job_id)
+
+
+def test_a_job_gets_the_weights_that_the_library_gives(desk: Desk, dataset: str) -> None:
+    job_id = desk.submit(dataset)
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.attempt, job.stopped_by, job.bit_exact) == (JobState.SUCCEEDED, 1, "epochs", True)
+    assert desk.events(job_id) == ["job.queued", "job.running", "job.succeeded"]
+    assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
+    run = steepest.train({"epochs": 6, "early_stopping": None}, *table())
+    assert desk.weights(job_id) == run.model.theta.tobytes()
+    assert job.result == run.result
+
+
+def test_a_message_without_a_job_that_waits_does_nothing(desk: Desk, dataset: str) -> None:
+    job_id = desk.submit(dataset)
+    runner.run(desk.here, job_id)
+    runner.run(desk.here, job_id)
+    runner.run(desk.here, "job_of_nobody")
+    assert desk.job(job_id).attempt == 1
+    assert len(desk.events(job_id)) == 3
+
+
+def test_a_worker_that_shuts_down_claims_nothing(desk: Desk, dataset: str) -> None:
+    job_id = desk.submit(dataset)
+    desk.here.drain.ask()
+    runner.run(desk.here, job_id)
+    assert desk.job(job_id).attempt == 0
+    assert desk.queue.jobs == [job_id]
+
+
+def test_a_drained_job_goes_on_elsewhere_to_the_same_bits(desk: Desk, dataset: str, before_each: Hook) -> None:
+    calm = calm_weights(desk, dataset)
+    job_id = desk.submit(dataset)
+    before_each(at_epoch(3, desk.here.drain.ask))
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.epoch, job.failures, job.worker) == (JobState.QUEUED, 3, 0, None)
+    assert desk.queue.jobs == [job_id]
+    desk.restart()
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.attempt, job.bit_exact) == (JobState.SUCCEEDED, 2, True)
+    assert desk.weights(job_id) == calm
+    assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
+    assert "job.resumed" in desk.events(job_id)
+
+
+def test_a_lost_attempt_is_rewound_to_its_checkpoint(desk: Desk, dataset: str, before_each: Hook) -> None:
+    calm = calm_weights(desk, dataset)
+    job_id = desk.submit(dataset, checkpoint_every={"seconds": 0.001})
+
+    def die() -> None:
+        raise SystemExit  # as a killed process: nothing further is written
+
+    before_each(at_epoch(5, die))
+    with pytest.raises(SystemExit):
+        runner.run(desk.here, job_id)
+    with desk.here.database.write() as session:
+        assert attempts.expire(session, job_id, 1, reason="worker_lost") is JobState.QUEUED
+    runner.run(desk.here, job_id)
+    assert desk.job(job_id).status is JobState.SUCCEEDED
+    assert desk.weights(job_id) == calm
+    assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_damaged_checkpoint_is_not_used(desk: Desk, dataset: str, before_each: Hook) -> None:
+    calm = calm_weights(desk, dataset)
+    job_id = desk.submit(dataset)
+    before_each(at_epoch(3, desk.here.drain.ask))
+    runner.run(desk.here, job_id)
+    with desk.here.database.write() as session:
+        states = select(CheckpointRow.state_blob_id).where(CheckpointRow.state_blob_id.is_not(None))
+        session.execute(update(ChunkRow).where(ChunkRow.blob_id.in_(states)).values(crc32=0))
+    desk.restart()
+    runner.run(desk.here, job_id)
+    assert desk.job(job_id).status is JobState.SUCCEEDED
+    assert desk.weights(job_id) == calm
+    assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_cancelled_job_keeps_its_last_checkpoint(desk: Desk, dataset: str, before_each: Hook) -> None:
+    job_id = desk.submit(dataset, epochs=100_000)
+
+    def cancel() -> None:
+        with desk.here.database.write() as session:
+            jobs.cancel(session, DEFAULT_ACCOUNT, job_id)
+
+    before_each(at_epoch(2, cancel))
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert job.status is JobState.CANCELLED
+    assert 2 <= job.epoch < 100_000
+    assert desk.epochs(job_id) == list(range(1, job.epoch + 1))
+    assert desk.weights(job_id)
+    assert desk.queue.jobs == []
+
+
+def test_an_attempt_that_lost_its_job_writes_nothing(desk: Desk, dataset: str, before_each: Hook) -> None:
+    job_id = desk.submit(dataset)
+
+    def take_over() -> None:
+        with desk.here.database.write() as session:
+            attempts.expire(session, job_id, 1, reason="worker_lost")
+        with desk.here.database.write() as session:
+            assert attempts.claim(session, job_id, "another", 15.0) is not None
+
+    before_each(at_epoch(4, take_over))
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.attempt, job.worker, job.result) == (JobState.RUNNING, 2, "another", None)
+    assert desk.events(job_id) == ["job.queued", "job.running", "job.queued", "job.running"]
+
+
+def test_a_run_that_diverges_is_the_users_to_mend(desk: Desk, dataset: str) -> None:
+    optimizer = {"name": "gradient_descent", "learning_rate": 1e30}
+    job_id = desk.submit(dataset, optimizer=optimizer)
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert job.status is JobState.FAILED
+    assert job.error is not None
+    assert (job.error.code, job.error.fault, job.error.retryable) == ("diverged", "user", False)
+    assert desk.epochs(job_id) == list(range(1, job.epoch + 1))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "fault"),
+    [(ZeroDivisionError("secret"), "training_failed", "system"), (MemoryError("secret"), "out_of_memory", "user")],
+)
+def test_what_only_we_understand_is_told_in_words(
+    desk: Desk, dataset: str, before_each: Hook, error: Exception, code: str, fault: str
+) -> None:
+    job_id = desk.submit(dataset)
+
+    def fail() -> None:
+        raise error
+
+    before_each(at_epoch(3, fail))
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.epoch) == (JobState.FAILED, 2)
+    assert job.error is not None
+    assert (job.error.code, job.error.fault) == (code, fault)
+    assert "secret" not in job.error.model_dump_json()
+    assert "Traceback" not in job.error.model_dump_json()
+
+
+class Outage:
+    """The database's silence, from a moment on until it is over."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = 0
+        real = Database.write
+
+        @contextmanager
+        def write(database: Database) -> Iterator[Session]:
+            if self.left > 0:
+                self.left -= 1
+                raise Unavailable("away")
+            with real(database) as session:
+                yield session
+
+        monkeypatch.setattr(Database, "write", write)
+
+
+def test_an_outage_loses_no_record(
+    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outage = Outage(monkeypatch)
+    monkeypatch.setattr("worker.attempt.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("worker.recorder.EVERY_SECONDS", 0.0)
+    job_id = desk.submit(dataset)
+    before_each(at_epoch(2, lambda: setattr(outage, "left", 6)))
+    runner.run(desk.here, job_id)
+    assert outage.left == 0
+    assert desk.job(job_id).status is JobState.SUCCEEDED
+    assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_worker_cut_off_for_longer_than_its_lease_stops_itself(
+    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outage = Outage(monkeypatch)
+    object.__setattr__(desk.here.settings, "lease_seconds", 1.0)
+    job_id = desk.submit(dataset, epochs=1_000_000)
+    before_each(at_epoch(2, lambda: setattr(outage, "left", 1_000_000)))
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.attempt) == (JobState.RUNNING, 1)
+    outage.left = 0
+
+
+def test_another_numeric_environment_is_said(
+    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = desk.submit(dataset)
+    before_each(at_epoch(3, desk.here.drain.ask))
+    runner.run(desk.here, job_id)
+    desk.restart()
+
+    def other(threads: int) -> Environment:
+        return numeric_environment(threads).model_copy(update={"blas": "another"})
+
+    monkeypatch.setattr(training, "numeric_environment", other)
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.bit_exact) == (JobState.SUCCEEDED, False)
+    assert job.environment is not None
+    assert job.environment.blas != "another"
+
+
+def test_the_attempt_after_a_failure_checkpoints_soon(desk: Desk, dataset: str, before_each: Hook) -> None:
+    job_id = desk.submit(dataset, checkpoint_every={"seconds": 600})
+    with desk.here.database.write() as session:
+        session.execute(update(JobRow).where(JobRow.id == job_id).values(failures=1))
+        claim = attempts.claim(session, job_id, "w", 15.0)
+    assert claim is not None
+    saver = saving.Saver(desk.here.database, claim, None, None, None, clock=lambda: 0.0)  # type: ignore[arg-type]  # unused
+    assert saver._every == saving.SOON_SECONDS
