@@ -66,8 +66,8 @@ class Course:
 
     def advance(self, epoch: int, chunk: Chunk) -> Array | None:
         """Train on a chunk; the sums (figures,) over its rows, or None if the loss became NaN or infinite."""
-        passage = self.passage(chunk)
         with np.errstate(all="ignore"):  # what overflows shows in the loss
+            passage = self.passage(chunk)
             targets = self._gather.load(epoch, chunk.start, chunk.stop)
             for batch, rows, _ in passage.parts:
                 batch.objective.load(targets[rows])
@@ -90,6 +90,12 @@ class Course:
         """Go back to before the last chunk, if it had several steps."""
         for kept, array in zip(self.before, self._moving, strict=False):
             np.copyto(array, kept)
+
+    @property
+    def sound(self) -> bool:
+        """Whether all weights are finite: one sum tells as well as a look at each, and takes no memory."""
+        with np.errstate(all="ignore"):
+            return isfinite(np.add.reduce(self.theta, None, np.float64))
 
     @property
     def _moving(self) -> tuple[Array, Array]:

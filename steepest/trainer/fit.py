@@ -47,8 +47,10 @@ def fit(
 
     Raises:
         Diverged: a loss or weight became NaN or infinite.
-        ValueError: the state is of another network or optimizer.
+        ValueError: the inputs have another precision than the spec, or the state is of another run.
     """
+    if spec.precision != X.dtype:
+        raise ValueError(f"the inputs are {X.dtype}; the spec's precision is {spec.precision}")
     run = _Run(spec, X, y, outputs, validation)
     if state is not None:
         run.restore(state)
@@ -107,8 +109,7 @@ class _Run:
         """End the epoch; the next begins."""
         training, validated = self._yardstick.figures(self._sums), self._validated
         validation_loss = validated.loss if validated else None
-        # One sum over the weights tells as well as a look at each, and takes no memory.
-        if not isfinite(np.add.reduce(self._course.theta, None)) or not isfinite(validation_loss or 0.0):
+        if not self._course.sound or not isfinite(validation_loss or 0.0):
             raise divergence.at_epochs_end(self._spec, self._course, self._epoch)
         self.clock.pause()
         record = EpochRecord(
