@@ -37,7 +37,7 @@ class BlobReader(io.RawIOBase):
         self._account_id, self._blob_id = blob.account_id, blob.id
         self.size, self.sha256 = blob.size, blob.sha256
         self._position = 0
-        self._number, self._chunk = -1, memoryview(b"")
+        self._number, self._chunk = -1, b""
         self._digest, self._digested = hashlib.sha256(), 0
 
     def readable(self) -> bool:
@@ -64,18 +64,25 @@ class BlobReader(io.RawIOBase):
         """Fill `buffer`, or as much of it as the current chunk has; the number of bytes, 0 at the end."""
         if self._position >= self.size or not len(buffer):
             return 0
-        number, offset = divmod(self._position, CHUNK)
-        if number != self._number:
-            self._fetch(number)
-        piece = self._chunk[offset : offset + len(buffer)]
+        chunk, offset = self._at_position()
+        piece = memoryview(chunk)[offset : offset + len(buffer)]
         buffer[: len(piece)] = piece
         self._position += len(piece)
         return len(piece)
 
     def pieces(self) -> Iterator[bytes]:
         """The rest of the blob, chunk by chunk."""
-        while piece := self.read(CHUNK):
-            yield piece
+        while self._position < self.size:
+            chunk, offset = self._at_position()
+            self._position += len(chunk) - offset
+            yield chunk[offset:]
+
+    def _at_position(self) -> tuple[bytes, int]:
+        """The chunk that the position lies in, and where in it."""
+        number, offset = divmod(self._position, CHUNK)
+        if number != self._number:
+            self._fetch(number)
+        return self._chunk, offset
 
     def _fetch(self, number: int) -> None:
         place = (ChunkRow.account_id == self._account_id, ChunkRow.blob_id == self._blob_id, ChunkRow.number == number)
@@ -84,7 +91,7 @@ class BlobReader(io.RawIOBase):
         expected = min(CHUNK, self.size - number * CHUNK)
         if found is None or len(found[0]) != expected or zlib.crc32(found[0]) != found[1]:
             raise BlobDamaged(f"Part {number} of the stored bytes {self._blob_id} is missing or damaged.")
-        self._number, self._chunk = number, memoryview(found[0])
+        self._number, self._chunk = number, bytes(found[0])
         self._verify(number)
 
     def _verify(self, number: int) -> None:

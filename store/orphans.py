@@ -32,7 +32,10 @@ def sweep(database: Database, most: int = 100) -> int:
         moment = now(session)
         overdue = BlobRow.kept_until <= moment
         live = BlobRow.status.in_((BlobState.UPLOADING, BlobState.COMPLETE))
-        found = BlobRow.id.in_(session.scalars(select(BlobRow.id).where(live, overdue).limit(most)).all())
+        ids = session.scalars(select(BlobRow.id).where(live, overdue).limit(most)).all()
+    if not ids:
+        return 0
+    found = BlobRow.id.in_(ids)
     with database.write() as session:
         marked = mark(session, found, overdue)
         # The others are in use: from now on only the end of a reference concerns them.

@@ -1,6 +1,8 @@
 """Transactions, clocks, forks, outages; and what the database itself refuses."""
 
 import os
+import sqlite3
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,6 +91,16 @@ def test_sqlite_is_set_up_to_keep_what_it_promised(database: Database) -> None:
     }
     with database.read() as session:
         assert {name: session.scalars(text(f"PRAGMA {name}")).one() for name in wanted} == wanted
+
+
+def test_without_the_newer_sqlite_pythons_own_is_used_and_an_old_one_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pysqlite3", None)
+    for version, warns in (((3, 40, 1), True), ((3, 51, 3), False)):
+        monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+        assert module.sqlite_module() is sqlite3
+        assert ("sqlite_is_old" in capsys.readouterr().out) is warns
 
 
 def test_a_fork_does_not_share_connections(database: Database) -> None:
