@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from steepest.data.table import CategoricalColumn, Rows, Table
 from steepest.spec.names import NumericScaling
@@ -24,6 +25,7 @@ class NumericFeature:
     center: float
     scale: float
     fill: float
+    kind: Literal["numeric"] = "numeric"
 
     @property
     def width(self) -> int:
@@ -44,6 +46,7 @@ class CategoricalFeature:
     unseen: tuple[str, ...]
     """Those of `categories` that no training row has: their units stay 0."""
     other: bool
+    kind: Literal["categorical"] = "categorical"
 
     @property
     def width(self) -> int:
@@ -61,7 +64,7 @@ class CategoricalFeature:
         return self.units.get(label, len(self.categories) if self.other else -1)
 
 
-Feature = NumericFeature | CategoricalFeature
+Feature = Annotated[NumericFeature | CategoricalFeature, Field(discriminator="kind")]
 
 
 def blocks(rows: Rows, columns: int) -> Sequence[slice]:

@@ -11,6 +11,8 @@ from steepest.data.preprocessing import Preprocessing
 from steepest.data.split import Parts, split
 from steepest.data.table import Rows, Table
 from steepest.data.target import Target, rows_with
+from steepest.data.unusable import unusable
+from steepest.spec.errors import FieldProblem
 from steepest.spec.resolved import ResolvedTrainSpec
 
 Pair: TypeAlias = tuple[NDArray[Any], NDArray[Any]]
@@ -54,8 +56,12 @@ def prepare(
         validation: Rows given apart, which replace the split: the table's rows are then all training rows.
 
     Raises:
-        DataUnusable: a feature is free text, a scaled value is out of range, or a row's label is none of the classes.
+        DataUnusable: a feature is free text, a scaled value is out of range, a row's label is none of the classes,
+            or the validation rows lack a column.
     """
+    if validation is not None and (lacking := [name for name in (*features, target) if name not in validation.index]):
+        names = ", ".join(f'"{name}"' for name in lacking)
+        raise unusable([FieldProblem(pointer="/validation", detail=f"the validation rows lack {names}")])
     rows = rows_with(table, target)
     none = np.empty(0, np.intp)
     parts = Parts(rows, none, none) if validation is not None else _split(table, rows, spec, target, classes)

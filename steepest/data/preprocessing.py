@@ -1,12 +1,13 @@
 """Columns to the network's inputs: learned from training rows, applied to every row, and carried with the weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from pydantic import TypeAdapter
 
 from steepest.data.features import CategoricalFeature, Feature, NumericFeature, blocks, fit_categories, fit_numbers
 from steepest.data.raw import RawRows, Record
@@ -15,8 +16,6 @@ from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
 from steepest.spec.problems import pointer_to, raised
 from steepest.spec.training import Preprocess
-
-_KINDS: Final = {"numeric": NumericFeature, "categorical": CategoricalFeature}
 
 Inputs: TypeAlias = NDArray[np.floating[Any]]
 
@@ -107,16 +106,16 @@ class Preprocessing:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; `from_json` gives an equal object, to the bit."""
-        kinds = {kind: name for name, kind in _KINDS.items()}
-        return {
-            "version": 1,
-            "features": [{"kind": kinds[type(feature)], **asdict(feature)} for feature in self.features],
-        }
+        return asdict(self)
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Preprocessing":
-        """The inverse of `to_json`."""
-        return cls(tuple(_feature(item) for item in document["features"]))
+    def from_json(cls, document: Any) -> "Preprocessing":
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: the document is of another kind.
+        """
+        return TypeAdapter(cls).validate_python(document)
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -169,10 +168,3 @@ def _switch_on(inputs: Inputs, start: int, units: NDArray[np.intp]) -> None:
     """Set the unit of each row to 1; -1 leaves the row all zero."""
     rows = np.flatnonzero(units >= 0)
     inputs[rows, start + units[rows]] = 1.0
-
-
-def _feature(document: Mapping[str, Any]) -> Feature:
-    fields = {name: value for name, value in document.items() if name != "kind"}
-    if document["kind"] == "numeric":
-        return NumericFeature(**fields)
-    return CategoricalFeature(**fields | {"categories": tuple(fields["categories"]), "unseen": tuple(fields["unseen"])})

@@ -1,15 +1,17 @@
 """The target column to what the trainer learns, and back: class codes, or scaled values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from pydantic import TypeAdapter
 
 from steepest.data.features import fit_numbers
-from steepest.data.table import CategoricalColumn, FreeTextColumn, NumericColumn, Rows, Table
+from steepest.data.labels import read_cell
+from steepest.data.table import CategoricalColumn, Column, FreeTextColumn, NumericColumn, Rows, Table
 from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
 from steepest.spec.names import Task
@@ -73,24 +75,34 @@ class Target:
         Raises:
             DataUnusable: a row has a label that is none of the classes.
         """
+        column = table[self.name]
         if self.task == "regression":
+            if not isinstance(column, NumericColumn):
+                raise unusable(
+                    [FieldProblem(pointer=pointer_to([self.name]), detail=f'"{self.name}" holds no numbers')]
+                )
             values = table.numbers(rows, [self.name])
             return ((values - self.mean) / self.scale).astype(dtype)
-        column = table[self.name]
-        if isinstance(column, CategoricalColumn):
-            code_of = {label: code for code, label in enumerate(self.labels)}
-            lookup = np.array([code_of.get(category, -1) for category in column.categories], np.intp)
-            codes = lookup[column.codes[rows]]
-        else:
-            known = np.array([float(label) for label in self.labels])
-            values = table.numbers(rows, [self.name])[:, 0]
-            codes = np.minimum(np.searchsorted(known, values), len(known) - 1)
-            codes[known[codes] != values] = -1
+        codes = self._codes(column, rows)
         if (strange := np.flatnonzero(codes < 0)).size:
             row = int(rows[strange[0]])
             detail = f'row {row} has a value of "{self.name}" that is none of the classes'
             raise unusable([FieldProblem(pointer=pointer_to(["rows", row, self.name]), detail=detail)])
         return codes
+
+    def _codes(self, column: Column, rows: Rows) -> NDArray[np.intp]:
+        """(n,) class codes, -1 for what is none of the classes."""
+        if isinstance(column, CategoricalColumn):
+            code_of = {label: code for code, label in enumerate(self.labels)}
+            lookup = np.array([code_of.get(category, -1) for category in column.categories], np.intp)
+            return lookup[column.codes[rows]]
+        numbers = [read_cell(label) for label in self.labels]
+        if isinstance(column, FreeTextColumn) or not all(isinstance(number, float) for number in numbers):
+            return np.full(len(rows), -1)
+        known = np.array(numbers, np.float64)
+        values = column.values[rows].astype(np.float64)
+        codes = np.minimum(np.searchsorted(known, values), len(known) - 1)
+        return np.where(known[codes] == values, codes, -1)
 
     def decode(self, y: NDArray[Any]) -> NDArray[Any]:
         """(n,) class codes to labels, in the classes' dtype in process; (n, 1) training units to (n,) values."""
@@ -104,9 +116,13 @@ class Target:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Target":
-        """The inverse of `to_json`."""
-        return cls(**{**document, "labels": tuple(document["labels"])})
+    def from_json(cls, document: Any) -> "Target":
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: the document is of another kind.
+        """
+        return TypeAdapter(cls).validate_python(document)
 
 
 def rows_with(table: Table, name: str) -> Rows:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -230,11 +231,24 @@ def test_columns_are_memory_mapped(read: Read) -> None:
 
 
 def test_very_wide_files_need_no_more_file_handles(read: Read) -> None:
-    names = [f"c{index}" for index in range(1_200)]
-    row = [str(index) if index % 2 else f"t{index}" for index in range(1_200)]
+    names = [f"c{index}" for index in range(1_100)]
+    row = [str(index) if index % 2 else f"t{index}" for index in range(1_100)]
     summary, table = read("\n".join([",".join(names), ",".join(row)]).encode())
-    assert len(summary.columns) == 1_200
-    assert (values(table, "c1199"), values(table, "c1198")) == ([1199], ["t1198"])
+    assert len(summary.columns) == 1_100
+    assert (values(table, "c1099"), values(table, "c1098")) == ([1099], ["t1098"])
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader.CsvReader, "block_bytes", 1 << 16)
+    rows = "".join(f"{index / 7},{index % 10},{'ab'[index % 2]}\n" for index in range(20_000))
+    peaks = []
+    for times in (1, 6):
+        source = io.BytesIO(("x,y,z\n" + rows * times).encode())
+        tracemalloc.start()
+        assert ingest(source, "csv", tmp_path / f"{times}").rows == 20_000 * times
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0] < 6e6
 
 
 def test_limits_are_named(read: Read) -> None:

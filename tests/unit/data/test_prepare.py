@@ -129,6 +129,19 @@ def test_a_validation_label_that_training_does_not_know_is_refused(y: NDArray[An
         ready(Table.from_arrays(X, y), None, Table.from_arrays(X[:1], strange))
 
 
+@pytest.mark.parametrize(
+    ("y", "features", "target", "words"),
+    [
+        (np.array(["a", "b"] * 100), X[:2], np.array([0, 1]), "none of the classes"),
+        (np.arange(200.0), X[:2], np.array(["a", "b"]), '"y" holds no numbers'),
+        (np.arange(200.0), X[:2, :1], np.arange(2.0), 'lack "x1", "x2"'),
+    ],
+)
+def test_validation_rows_of_another_kind_are_refused(y: Any, features: Any, target: Any, words: str) -> None:
+    with pytest.raises(DataUnusable, match=words):
+        ready(Table.from_arrays(X, y), None, Table.from_arrays(features, target))
+
+
 def test_empty_parts_are_none() -> None:
     _, prepared = ready(Table.from_arrays(X, np.arange(200.0)), {"split": {"validation": 0.0, "test": 0.0}})
     assert (prepared.validation, prepared.test, len(prepared.training[0])) == (None, None, 200)

@@ -1,0 +1,195 @@
+"""Files of models: the contract's names, the same bytes for the same model, and the same predictions after loading."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+
+from steepest.data.table import Table
+from steepest.export import npz, safetensors
+from steepest.export.model import Model
+from steepest.spec.errors import InvalidRequest
+from steepest.spec.resolved import ResolvedJobSpec
+
+Make = Callable[..., Model]
+
+X = np.random.default_rng(0).normal(size=(60, 3))
+TARGETS = {
+    "multiclass": np.array(["a", "b", "c"] * 20),
+    "binary": np.arange(60) % 2 == 0,
+    "codes": np.arange(60) % 4 + 1,
+    "values": np.random.default_rng(1).normal(size=60),
+}
+both = pytest.mark.parametrize("form", [safetensors, npz])
+
+
+@both
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_a_loaded_model_predicts_the_same(make: Make, form: ModuleType, data: st.DataObject) -> None:
+    units = data.draw(st.lists(st.integers(1, 5), max_size=3))
+    model = make(
+        X,
+        TARGETS[data.draw(st.sampled_from(sorted(TARGETS)))],
+        seed=data.draw(st.integers(0, 1_000)),
+        layers=[{"units": count, "activation": data.draw(st.sampled_from(["relu", "tanh"]))} for count in units],
+        precision=data.draw(st.sampled_from(["float32", "float64"])),
+        preprocess={"numeric": data.draw(st.sampled_from(["standardize", "minmax", "none"]))},
+    )
+    loaded = form.load(form.dump(model))
+    assert (loaded.network, loaded.spec) == (model.network, model.spec)
+    assert (loaded.preprocessing, loaded.target) == (model.preprocessing, model.target)
+    assert loaded.theta.dtype == model.theta.dtype
+    np.testing.assert_array_equal(loaded.theta, model.theta)
+    predicted, again = model.predict(X), loaded.predict(X)
+    assert predicted.dtype == again.dtype
+    np.testing.assert_array_equal(predicted, again)
+    assert loaded.predict_records(X.tolist()) == model.predict_records(X.tolist())
+    assert form.dump(loaded) == form.dump(model)
+
+
+@both
+def test_labels_travel_too(make: Make, mixed: Table, form: ModuleType, tmp_path: Path) -> None:
+    model = make(mixed)
+    path = tmp_path / "model"
+    path.write_bytes(form.dump(model))
+    rows: list[list[Any]] = [["grün", 1.0], [None, None], ["unseen", 2]]
+    assert form.load(path).predict_records(rows) == model.predict_records(rows)
+
+
+def shapes(model: Model) -> dict[str, tuple[int, ...]]:
+    return {
+        "layers.0.weight": (model.preprocessing.width, 64),
+        "layers.0.bias": (64,),
+        "layers.1.weight": (64, 3),
+        "layers.1.bias": (3,),
+    }
+
+
+def test_safetensors_has_the_names_of_the_contract(make: Make, mixed: Table, tmp_path: Path) -> None:
+    model = make(mixed)
+    (tmp_path / "model.safetensors").write_bytes(safetensors.dump(model))
+    with safe_open(tmp_path / "model.safetensors", "np") as file:
+        assert {name: file.get_tensor(name).shape for name in file.keys()} == shapes(model)  # noqa: SIM118  # no mapping
+        assert {file.get_tensor(name).dtype.name for name in file.keys()} == {"float32"}  # noqa: SIM118
+        metadata = file.metadata()
+    assert set(metadata) == {"version", "spec", "preprocessing", "target"}
+    assert json.loads(metadata["spec"])["precision"] == "float32"
+    assert [feature["name"] for feature in json.loads(metadata["preprocessing"])["features"]] == ["colour", "size"]
+    assert json.loads(metadata["target"])["labels"] == ["a", "b", "c"]
+
+
+def test_npz_has_the_names_of_the_contract(make: Make, mixed: Table) -> None:
+    model = make(mixed)
+    with np.load(io.BytesIO(npz.dump(model)), allow_pickle=False) as archive:
+        arrays = dict(archive)
+    metadata = arrays.pop("metadata")
+    assert (metadata.shape, metadata.dtype.kind) == ((), "U")
+    assert {name: array.shape for name, array in arrays.items()} == shapes(model)
+    assert all(array.flags.c_contiguous and array.dtype == np.float32 for array in arrays.values())
+    document = json.loads(str(metadata))
+    assert set(document) == {"version", "spec", "preprocessing", "target"}
+
+
+def test_the_spec_of_a_job_comes_back_as_one(make: Make) -> None:
+    model = make(X, TARGETS["values"])
+    job = ResolvedJobSpec(
+        **dict(model.spec), dataset="ds_1", target="y", features=("x0", "x1", "x2"), metadata={"a": "b"}
+    )
+    whole = Model(model.network, model.theta, job, model.preprocessing, model.target)
+    assert safetensors.load(safetensors.dump(whole)).spec == job
+    assert npz.load(npz.dump(whole)).spec == job
+
+
+AGAIN = """
+import pathlib, sys
+import {form} as form
+path = pathlib.Path(sys.argv[1])
+path.write_bytes(form.dump(form.load(path)))
+"""
+
+
+@both
+def test_another_process_writes_the_same_bytes(make: Make, mixed: Table, form: ModuleType, tmp_path: Path) -> None:
+    content = form.dump(make(mixed))
+    (tmp_path / "model").write_bytes(content)
+    subprocess.run([sys.executable, "-c", AGAIN.format(form=form.__name__), tmp_path / "model"], check=True)
+    assert (tmp_path / "model").read_bytes() == content
+
+
+def with_metadata(**changes: Any) -> Callable[[bytes], bytes]:
+    def change(content: bytes) -> bytes:
+        with np.load(io.BytesIO(content)) as archive:
+            arrays = dict(archive)
+        document = json.loads(str(arrays["metadata"])) | changes
+        arrays["metadata"] = np.array(json.dumps({key: value for key, value in document.items() if value is not None}))
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        return file.getvalue()
+
+    return change
+
+
+def with_arrays(**changes: Any) -> Callable[[bytes], bytes]:
+    def change(content: bytes) -> bytes:
+        with np.load(io.BytesIO(content)) as archive:
+            arrays = dict(archive) | {name.replace("_", "."): value for name, value in changes.items()}
+        file = io.BytesIO()
+        np.savez(file, **{name: value for name, value in arrays.items() if value is not None})
+        return file.getvalue()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: b"",
+        lambda content: b"rubbish",
+        lambda content: content[:200],
+        with_metadata(version=2),
+        with_metadata(version=None),
+        with_metadata(spec=None),
+        with_metadata(spec={}),
+        with_metadata(spec=[1]),
+        with_metadata(preprocessing={"version": 1, "features": [{"kind": "numeric"}]}),
+        with_metadata(preprocessing={"version": 1, "features": [3]}),
+        with_metadata(
+            preprocessing={"features": [{"kind": "numeric", "name": "x", "center": "?", "scale": 1, "fill": 0}]}
+        ),
+        with_metadata(target={"name": "y"}),
+        with_metadata(target=3),
+        with_arrays(metadata=np.array("{")),
+        with_arrays(metadata=None),
+        with_arrays(layers_0_bias=None),
+        with_arrays(layers_0_bias=np.zeros(3, np.float32)),
+        with_arrays(layers_0_bias=np.zeros(64, np.float64)),
+    ],
+)
+def test_what_is_no_model_is_refused(make: Make, change: Callable[[bytes], bytes]) -> None:
+    content = change(npz.dump(make(X, TARGETS["codes"])))
+    with pytest.raises(InvalidRequest):
+        npz.load(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", bytes(100), b"\xff" * 100, b"\x02\0\0\0\0\0\0\0{}"])
+def test_what_is_no_safetensors_file_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        safetensors.load(content)
+
+
+def test_a_pickle_is_never_loaded() -> None:
+    file = io.BytesIO()
+    np.savez(file, metadata=np.array([{}], object))
+    with pytest.raises(InvalidRequest):
+        npz.load(file.getvalue())
