@@ -83,3 +83,11 @@ def make_socket_folder(listen: Path) -> None:
         raise Refused(
             f"The folder {listen.parent} for the broker's socket belongs to somebody else, or is open to others."
         )
+
+
+def remove_socket(listen: Path, home: Path) -> None:
+    """Leave nothing of a server that has ended, outside of the home in particular."""
+    listen.unlink(missing_ok=True)
+    if listen.parent != home:
+        with suppress(OSError):
+            listen.parent.rmdir()

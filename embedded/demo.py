@@ -17,6 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from rich.console import Console
+
 from embedded.child import Child, Command
 from embedded.digits import captions, pictures
 from embedded.home import held
@@ -24,7 +26,7 @@ from embedded.refusal import Refused
 from steepest.cli.datasets import summary, upload
 from steepest.cli.figures import print_figures
 from steepest.cli.follow import until_end
-from steepest.cli.output import percent
+from steepest.cli.output import percent, stdout_console
 from steepest.cli.service import Service
 from steepest.client import Client
 from steepest.inspect.curve import loss_curve
@@ -35,6 +37,8 @@ DIGITS = CHECKOUT / "examples" / "digits.csv"
 TARGET = "digit"
 JOB = {"layers": [{"units": 64, "activation": "relu"}], "seed": 0}
 SHOWN = 4
+WEIGHTS = ("weights.safetensors", "weights.npz")
+CURVE, HISTORY = "loss_curve.svg", "loss_history.csv"
 START_SECONDS, STOP_SECONDS = 120.0, 16.0
 
 
@@ -46,33 +50,37 @@ def demo(environ: Mapping[str, str] = os.environ, folder: Path = CHECKOUT / "dem
     """
     for stopping in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(stopping, _leave)
+    console, began = stdout_console(), time.monotonic()
+    _say(console, "Handwritten digits: from a table to a trained network, over HTTP\n", style="bold")
     home = folder / "home"
     with held(folder):
         shutil.rmtree(home, ignore_errors=True)
-        with (
-            _service(home, folder / "supervisor.log", environ) as url,
-            Client(url, (home / "key").read_text().strip()) as client,
-        ):
-            _tour(client, folder)
+        with _service(console, home, folder / "supervisor.log", environ) as url:
+            with Client(url, (home / "key").read_text().strip()) as client:
+                accuracy = _tour(console, client, folder)
+            _say(console, f"\nTest accuracy {percent(accuracy)}", style="bold green")
+            _say(console, f"In {_short(folder)}: {', '.join((*WEIGHTS, CURVE, HISTORY))}")
         shutil.rmtree(home)
+    _say(console, f"Everything is stopped again, after {time.monotonic() - began:.0f} s.")
 
 
-def _tour(client: Client, folder: Path) -> None:
-    """What a client does: upload, submit, follow, look, download, predict."""
-    _say(f"The service runs at {client.url}")
+def _tour(console: Console, client: Client, folder: Path) -> float | None:
+    """What a client does: upload, submit, follow, look, predict, download. The test accuracy comes out."""
+    _say(console, f"The service runs at {client.url}")
     dataset = upload(client, DIGITS, None)
-    _say(f"Uploaded {summary(dataset)}")
+    _say(console, f"Uploaded {summary(dataset)}")
     job = client.jobs.create(JOB, dataset=dataset, target=TARGET)
-    _say(f"Submitted {job.id}")
+    _say(console, f"Submitted {job.id}")
     job = until_end(Service(), client, job.id)
     if job.result is None or job.status != "succeeded":
         raise Refused(f"The job {job.status}: {job.error.detail if job.error else 'nobody knows why'}")
+    _say(console, "")
     print_figures(job.result)
-    _show_predictions(client, job, dataset)
-    for path in (folder / "weights.safetensors", folder / "weights.npz"):
-        client.weights.download(job, path)
+    _show_predictions(console, client, job, dataset)
+    for name in WEIGHTS:
+        client.weights.download(job, folder / name)
     history = list(client.epochs.list(job))
-    _write_history(history, folder / "loss_history.csv")
+    _write_history(history, folder / HISTORY)
     curve = loss_curve(
         [epoch.training_loss for epoch in history],
         [epoch.validation_loss for epoch in history],
@@ -80,22 +88,21 @@ def _tour(client: Client, folder: Path) -> None:
         best_epoch=job.result.best_epoch,
         title="Handwritten digits: loss by epoch",
     )
-    (folder / "loss_curve.svg").write_text(curve)
-    _say(f"\nIn {_short(folder)}: weights.safetensors, weights.npz, loss_curve.svg, loss_history.csv")
-    _say(f"Test accuracy: {percent(job.result.test_accuracy)}")
+    (folder / CURVE).write_text(curve)
+    return job.result.test_accuracy
 
 
-def _show_predictions(client: Client, job: Job, dataset: Dataset) -> None:
+def _show_predictions(console: Console, client: Client, job: Job, dataset: Dataset) -> None:
     """Send a few raw rows to the trained network; on a terminal, show what it saw."""
     rows = list(islice(client.datasets.rows(dataset, page_size=SHOWN), SHOWN))
     raw = [[row[name] for name in job.resolved_spec.features] for row in rows]
     read = [answer for answer in client.predictions.create(job, raw) if isinstance(answer, ClassPrediction)]
-    if sys.stdout.isatty():
-        _say("\n" + "\n".join(pictures(raw)))
-        _say(captions([f"{answer.label} ({percent(answer.probabilities[answer.label])})" for answer in read]) + "\n")
+    if console.is_terminal:
+        said = [f"{answer.label} ({percent(answer.probabilities[answer.label])})" for answer in read]
+        console.print("\n".join(["", *pictures(raw), captions(said)]), no_wrap=True, overflow="crop")
     else:
         pairs = [f"{row[TARGET]:g} as {answer.label}" for row, answer in zip(rows, read, strict=True)]
-        _say(f"The network reads {', '.join(pairs)}")
+        _say(console, f"The network reads {', '.join(pairs)}")
 
 
 def _write_history(history: Sequence[Epoch], path: Path) -> None:
@@ -107,7 +114,7 @@ def _write_history(history: Sequence[Epoch], path: Path) -> None:
 
 
 @contextmanager
-def _service(home: Path, log: Path, environ: Mapping[str, str]) -> Iterator[str]:
+def _service(console: Console, home: Path, log: Path, environ: Mapping[str, str]) -> Iterator[str]:
     """A service in a home of its own, at the address that this gives, until the block ends.
 
     None of the user's settings reach it: a demo has no business in their database.
@@ -119,12 +126,14 @@ def _service(home: Path, log: Path, environ: Mapping[str, str]) -> Iterator[str]
     supervisor = Child(Command(log.stem, arguments, own, STOP_SECONDS), log.parent)
     supervisor.start()
     try:
-        yield _address(supervisor, home / "url")
+        with console.status("Starting a service: database, broker, API, workers"):
+            url = _address(supervisor, home / "url")
+        yield url
     finally:
-        supervisor.ask_to_stop()
         deadline = time.monotonic() + STOP_SECONDS
         while supervisor.running and time.monotonic() < deadline:
-            time.sleep(0.02)
+            supervisor.ask_to_stop()  # asked twice it does not wait for anybody: what is in this home is of no more use
+            time.sleep(0.05)
         supervisor.clear()
     log.unlink(missing_ok=True)
 
@@ -150,5 +159,5 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _say(words: str) -> None:
-    print(words, flush=True)
+def _say(console: Console, words: str, style: str | None = None) -> None:
+    console.print(words, style=style, soft_wrap=True)

@@ -1,16 +1,17 @@
 """The parts of the stack: their commands, the order in which they start, and the order in which they stop."""
 
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from embedded import broker
 from embedded.child import Child, Command
 from store.settings import Settings
 
 NUMERIC_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+TEMPORARY = "tmp"
 API_GRACE, WORKER_GRACE, RECONCILER_GRACE = 5.0, 6.0, 1.5  # with the broker's: below the 15 s that all of it has
 
 
@@ -19,8 +20,10 @@ class Stack:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], listener: socket.socket) -> None:
         self.settings = settings
-        self.logs = logs_of(settings.home)
+        self.logs = settings.home / "logs"
         self.logs.mkdir(mode=0o700, exist_ok=True)
+        shutil.rmtree(settings.home / TEMPORARY, ignore_errors=True)  # a killed process could not tidy up
+        (settings.home / TEMPORARY).mkdir(mode=0o700)
         environment = _environment(settings, environ, listener)
         python = (sys.executable, "-m")
         self.broker = self._broker(environ)
@@ -66,6 +69,7 @@ class Stack:
                 (
                     *(sys.executable, "-m", "celery", "-A", "worker", "worker", "--queues", queue),
                     *("--concurrency", str(slots), "--hostname", f"{queue}@%h", "--loglevel", "INFO"),
+                    *("--without-mingle", "--without-gossip"),  # workers have nothing to tell each other
                 ),
                 {**environment, **dict.fromkeys(NUMERIC_THREADS, str(threads))},
                 WORKER_GRACE,
@@ -84,10 +88,6 @@ def _environment(settings: Settings, environ: Mapping[str, str], listener: socke
         "STEEPEST_PORT": str(listener.getsockname()[1]),
         "STEEPEST_BROKER_URL": settings.broker_url,
         "STEEPEST_DATABASE_URL": settings.database_url,
+        "TMPDIR": str(settings.home / TEMPORARY),
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def logs_of(home: Path) -> Path:
-    """Where the stack of a home keeps its logs."""
-    return home / "logs"

@@ -35,6 +35,7 @@ def up(environ: Mapping[str, str] = os.environ) -> None:
         stack = Stack(settings, environ, listener)
         supervisor = Supervisor(_say)
         found_at = settings.home / "url"
+        found_at.unlink(missing_ok=True)
         try:
             if _started(stack, supervisor, signals, url):
                 write_private(found_at, f"{url}\n")
@@ -46,6 +47,8 @@ def up(environ: Mapping[str, str] = os.environ) -> None:
             listener.close()
             asked = signals.stops
             supervisor.stop(stack.stages, hurry=lambda: signals.wait(0) and signals.stops > asked)
+            if stack.broker:
+                broker.remove_socket(settings.broker_socket, settings.home)
     _say("Stopped.")
 
 
