@@ -7,7 +7,7 @@ nothing further; the job belongs to a later attempt, or is over.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, case, func, literal, select, update
 from sqlalchemy.orm import Session
@@ -108,10 +108,11 @@ def start(session: Session, claim: Claim, environment: Environment) -> Environme
         FencedOff: the attempt no longer holds the job.
     """
     mine = literal(environment, JobRow.environment.type)
-    row = fenced(session, claim, {"environment": func.coalesce(JobRow.environment, mine)})
-    if row.environment is None:
+    fenced(session, claim, {"environment": func.coalesce(JobRow.environment, mine)})
+    first = session.scalars(select(JobRow.environment).where(JobRow.id == claim.job_id)).one()
+    if first is None:
         raise AssertionError("the environment was just written")
-    return row.environment
+    return first
 
 
 def progress(session: Session, claim: Claim, position: Position) -> JobState:
@@ -180,11 +181,14 @@ def release(session: Session, claim: Claim, reason: str = "released") -> JobStat
     return row.status
 
 
-def expire(session: Session, job_id: str, attempt: int, *, reason: str = "lease_expired") -> JobState | None:
+def expire(
+    session: Session, job_id: str, attempt: int, *, reason: Literal["lease_expired", "worker_lost"] = "lease_expired"
+) -> JobState | None:
     """Take the job from an attempt that ended without a word; its new state, None when the attempt no longer holds it.
 
     A failure counts when the attempt got no further than all before it; the third in a row is poison.
-    The reconciler calls this for leases that ran out (`overdue`), a worker for a child of its own that died.
+    The reconciler calls this for leases that ran out (`overdue`); a worker for a child of its own that died
+    (`worker_lost`), without waiting for the lease.
     """
     moment = now(session)
     held = (JobRow.id == job_id) & (JobRow.attempt == attempt)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from steepest.spec.errors import InvalidRequest
 from store import blobs
 from store.database import now
-from store.fence import Claim, fenced
+from store.fence import Claim, Held, fenced
 from store.models import CheckpointRow, JobRow
 from store.pages import DEFAULT_LIMIT, Page
 
@@ -45,9 +45,8 @@ def save(
         raise ValueError(f"the kinds of a checkpoint are some of {KINDS}")
     job = fenced(session, claim, {"progress_at": now(session)})
     before = session.scalars(_query(job.account_id, job.id)).all()
-    held = blobs.hold(session, job.account_id, blob_id)
-    if state_blob_id is not None:
-        blobs.hold(session, job.account_id, state_blob_id)
+    wanted = {blob_id} if state_blob_id is None else {blob_id, state_blob_id}
+    held = {one: blobs.hold(session, job.account_id, one) for one in sorted(wanted)}  # in one order: no deadlock
     row = next((row for row in before if (row.epoch, row.step) == (epoch, step)), None)
     freed = _take_kinds(session, before, kinds, row)
     if row is None:
@@ -56,7 +55,7 @@ def save(
     else:
         freed += [row.blob_id, row.state_blob_id]
     row.attempt = claim.attempt
-    row.blob_id, row.bytes, row.sha256 = held.id, held.size, held.sha256 or ""
+    row.blob_id, row.bytes, row.sha256 = blob_id, held[blob_id].size, held[blob_id].sha256 or ""
     row.state_blob_id = state_blob_id
     row.created_at = now(session)
     for kind in kinds:
@@ -108,7 +107,7 @@ def kinds(row: CheckpointRow) -> list[Kind]:
     return [kind for kind in KINDS if getattr(row, f"is_{kind}")]
 
 
-def drop_later(session: Session, job: JobRow, epoch: int, step: int) -> None:
+def drop_later(session: Session, job: JobRow | Held, epoch: int, step: int) -> None:
     """Remove checkpoints beyond a position, when an attempt goes on from there."""
     later = tuple_(CheckpointRow.epoch, CheckpointRow.step) > tuple_(literal(epoch), literal(step))
     rows = session.scalars(_query(job.account_id, job.id).where(later)).all()

@@ -9,13 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from steepest.spec.states import JobState
+from store.fence import Held
 from store.models import EventRow, JobRow
 from store.pages import DEFAULT_LIMIT, Page, oldest_first
 
 
 def record(
     session: Session,
-    job: JobRow,
+    job: JobRow | Held,
     kind: str,
     moment: datetime,
     data: Mapping[str, Any] | None = None,
