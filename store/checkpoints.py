@@ -43,7 +43,8 @@ def save(
     """
     if not kinds or not set(kinds) <= set(KINDS):
         raise ValueError(f"the kinds of a checkpoint are some of {KINDS}")
-    job = fenced(session, claim, {"progress_at": now(session)})
+    moment = now(session)
+    job = fenced(session, claim, {"progress_at": moment})
     before = session.scalars(_query(job.account_id, job.id)).all()
     wanted = {blob_id} if state_blob_id is None else {blob_id, state_blob_id}
     held = {one: blobs.hold(session, job.account_id, one) for one in sorted(wanted)}  # in one order: no deadlock
@@ -57,7 +58,7 @@ def save(
     row.attempt = claim.attempt
     row.blob_id, row.bytes, row.sha256 = blob_id, held[blob_id].size, held[blob_id].sha256 or ""
     row.state_blob_id = state_blob_id
-    row.created_at = now(session)
+    row.created_at = moment
     for kind in kinds:
         setattr(row, f"is_{kind}", True)
     session.flush()
