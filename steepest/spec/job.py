@@ -8,10 +8,20 @@ from pydantic_core import PydanticCustomError
 from steepest.spec.fields import NOT_YET, SpecModel, default_only
 from steepest.spec.training import TrainSpec
 
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise PydanticCustomError("nul", "must not contain the character U+0000")
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_without_nul), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
+"""Text that is stored and searched as it is; not every database can hold U+0000."""
+
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-MetadataValue = Annotated[str, StringConstraints(max_length=512)]
+Name = Annotated[_Text, StringConstraints(min_length=1, max_length=200)]
+MetadataKey = Annotated[_Text, StringConstraints(min_length=1, max_length=64)]
+MetadataValue = Annotated[_Text, StringConstraints(max_length=512)]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=64)]
 
 
