@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, func, make_url, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from steepest.spec.errors import SteepestError, Unavailable
+from steepest.spec.errors import InvalidRequest, SteepestError, Unavailable
 from store.columns import UtcTime
 
 Clock = Callable[[], datetime]
@@ -67,6 +67,7 @@ class Database:
 
         Raises:
             Unavailable: the database does not answer.
+            InvalidRequest: a value is none that the database can compare with.
         """
         with _translated(), self._readers() as session:
             yield session
@@ -77,6 +78,7 @@ class Database:
 
         Raises:
             Unavailable: the database does not answer, or was busy for too long.
+            InvalidRequest: a value is none that the database can hold.
         """
         with _translated(), self._writers.begin() as session:
             yield session
@@ -232,6 +234,8 @@ def _begin_sqlite(connection: Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except exc.DataError as error:
+        raise InvalidRequest("A value is too long, or has a character that cannot be stored.") from error
     except (exc.DBAPIError, exc.TimeoutError) as error:
         if not _is_outage(error):
             raise

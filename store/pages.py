@@ -13,6 +13,8 @@ from store.ids import is_id
 R = TypeVar("R")
 
 DEFAULT_LIMIT: Final = 100
+_MOST: Final = 2**31 - 1
+"""No event or epoch has a greater number, and a greater one fits no column."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def oldest_first(
 ) -> Page[R]:
     """A page by number, lowest first."""
     if after is not None:
-        query = query.where(number_column > after)
+        query = query.where(number_column > min(after, _MOST))
     rows: Sequence[Any] = session.scalars(query.order_by(number_column).limit(limit + 1)).all()
     kept = rows[:limit]
     return Page(kept, str(getattr(kept[-1], number_column.key)) if len(rows) > limit else None)
