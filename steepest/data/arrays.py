@@ -29,8 +29,10 @@ def infinite_problems(X: NDArray[Any], y: NDArray[Any] | None, names: Sequence[s
     arrays = [("X", X, names)] + ([] if y is None else [("y", y.reshape(len(y), 1), ("y",))])
     for array, values, columns in arrays:
         for start in range(0, len(values) if values.dtype.kind == "f" else 0, _CHUNK):
-            for row, column in np.argwhere(np.isinf(values[start : start + _CHUNK]))[: most - len(problems)].tolist():
-                problems.append(infinite_problem(array, start + row, column, columns[column]))
+            infinite = np.isinf(values[start : start + _CHUNK])
+            if infinite.any():  # asked first: it is much faster than looking for the places
+                for row, column in np.argwhere(infinite)[: most - len(problems)].tolist():
+                    problems.append(infinite_problem(array, start + row, column, columns[column]))
     return problems
 
 

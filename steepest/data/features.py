@@ -117,13 +117,13 @@ def _numeric(
 ) -> NumericFeature:
     if not count:
         return NumericFeature(name, center=0.0, scale=0.0, fill=0.0)
-    mean = min(max(mean, low), high)
+    mean = low / 2 + high / 2 if math.isnan(mean) else min(max(mean, low), high)
     if scaling == "none":
         return NumericFeature(name, center=0.0, scale=1.0, fill=mean)
     if low == high:
         return NumericFeature(name, center=low, scale=0.0, fill=low)
     center, scale = (low, high - low) if scaling == "minmax" else (mean, math.sqrt(squares / count))
-    if not 0.0 < scale < math.inf or math.isnan(mean):  # the squares left the range of a float; the values did not
+    if not 0.0 < scale < math.inf:  # the squares left the range of a float; the values did not
         center, scale, mean = 0.0, max(abs(low), abs(high)), 0.0
     return NumericFeature(name, center, scale, fill=mean)
 
@@ -133,7 +133,11 @@ def _moments(x: Floats) -> tuple[Floats, Floats, Floats]:
     missing = np.isnan(x)
     n = len(x) - np.count_nonzero(missing, axis=0).astype(np.float64)
     at_least_one = np.maximum(n, 1)
-    m = np.where(missing, 0.0, x).sum(axis=0) / at_least_one
-    deviations = np.where(missing, 0.0, x - m)
+    x = np.where(missing, 0.0, x) if missing.any() else x
+    m = x.sum(axis=0) / at_least_one
+    deviations = x - m
+    if missing.any():
+        deviations[missing] = 0.0
     # The second term is zero but for rounding: it corrects the mean's own error.
-    return n, m, np.square(deviations).sum(axis=0) - np.square(deviations.sum(axis=0)) / at_least_one
+    correction = np.square(deviations.sum(axis=0)) / at_least_one
+    return n, m, np.einsum("ij,ij->j", deviations, deviations) - correction
