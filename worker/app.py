@@ -3,6 +3,8 @@
 Importing it connects to nothing, and a worker's main process never opens the database: its children do.
 """
 
+import logging
+from importlib import import_module
 from typing import Any
 
 from celery import signals
@@ -23,6 +25,9 @@ app.conf.include = ["worker.tasks"]
 @signals.setup_logging.connect
 def _log(**_: Any) -> None:
     logs.configure()
+    # Tasks tell their own story, with what they are about; Celery's two lines for each add nothing to it.
+    for name in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @signals.celeryd_after_setup.connect
@@ -31,6 +36,7 @@ def _prepare_main(sender: str, **_: Any) -> None:
     drain = Drain.make()
     Identity.new(sender, list(app.amqp.queues.consume_from), drain.path).publish()
     steepest.warm_up()
+    import_module("steepest.data.formats.csv")  # else the first data set of every child would wait for the parser
     signals.worker_shutting_down.connect(lambda **_: drain.ask(), weak=False)
     signals.worker_shutdown.connect(lambda **_: drain.remove(), weak=False)
 
