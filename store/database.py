@@ -139,7 +139,8 @@ def now(session: Session) -> datetime:
         return clock()
     if session.get_bind().dialect.name == "sqlite":
         return datetime.now(UTC)
-    return session.scalars(select(func.clock_timestamp(type_=UtcTime()))).one()
+    with session.no_autoflush:  # to ask the time writes nothing
+        return session.scalars(select(func.clock_timestamp(type_=UtcTime()))).one()
 
 
 def parse_url(url: str) -> URL:

@@ -207,3 +207,11 @@ def test_processes_share_one_file(database_url: str, database: Database) -> None
     assert os.waitstatus_to_exitcode(status) == 0
     with database.read() as session:
         assert session.get(AccountRow, OTHER) is not None
+
+
+def test_to_ask_the_time_writes_nothing(database_url: str) -> None:
+    with Database(database_url) as database, database.write() as session:
+        half_written = AccountRow(id=OTHER)
+        session.add(half_written)
+        half_written.created_at = now(session)
+        half_written.name = "other"
