@@ -65,6 +65,11 @@ def _iff(left: str, right: str) -> str:
     return f"({left}) = ({right})"
 
 
+def _where(condition: str) -> dict[str, Any]:
+    """The condition of a partial index, for either database."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 def _account() -> Mapped[str]:
     return mapped_column(Id, ForeignKey("accounts.id"))
 
@@ -104,14 +109,7 @@ class BlobRow(Base):
         CheckConstraint("status <> 'complete' OR sha256 IS NOT NULL", name="complete_has_hash"),
         CheckConstraint("status <> 'uploading' OR kept_until IS NOT NULL", name="uploading_is_temporary"),
         # The same bytes are stored once for an account.
-        Index(
-            "uq_blobs_content",
-            "account_id",
-            "sha256",
-            unique=True,
-            sqlite_where=text("status = 'complete'"),
-            postgresql_where=text("status = 'complete'"),
-        ),
+        Index("uq_blobs_content", "account_id", "sha256", unique=True, **_where("status = 'complete'")),
         Index("ix_blobs_status_kept_until", "status", "kept_until"),
     )
 
@@ -281,14 +279,7 @@ class EventRow(Base):
         ForeignKeyConstraint(["account_id", "job_id"], ["jobs.account_id", "jobs.id"], ondelete="CASCADE"),
         CheckConstraint("number >= 1", name="number"),
         # A job's transitions are found without reading its other events.
-        Index(
-            "ix_events_transitions",
-            "account_id",
-            "job_id",
-            "number",
-            sqlite_where=text("status IS NOT NULL"),
-            postgresql_where=text("status IS NOT NULL"),
-        ),
+        Index("ix_events_transitions", "account_id", "job_id", "number", **_where("status IS NOT NULL")),
         {"sqlite_with_rowid": False},
     )
 
@@ -336,14 +327,7 @@ class CheckpointRow(Base):
         ForeignKeyConstraint(["account_id", "state_blob_id"], ["blobs.account_id", "blobs.id"]),
         CheckConstraint("epoch >= 0 AND step >= 0", name="position"),
         *(
-            Index(
-                f"uq_checkpoints_{kind}",
-                "account_id",
-                "job_id",
-                unique=True,
-                sqlite_where=text(f"is_{kind}"),
-                postgresql_where=text(f"is_{kind}"),
-            )
+            Index(f"uq_checkpoints_{kind}", "account_id", "job_id", unique=True, **_where(f"is_{kind}"))
             for kind in ("initial", "best", "last")
         ),
         Index("ix_checkpoints_account_id_blob_id", "account_id", "blob_id"),
