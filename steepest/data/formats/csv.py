@@ -73,8 +73,9 @@ class CsvReader:
         ]
         found += [(self._record(fault.row), self.names[fault.column], fault.detail) for fault in faults]
         found = sorted(found, key=lambda item: item[0])[: self._most]
-        lines = self._lines({record for record, _, _ in found})
-        return [_problem(lines[record], column, detail) for record, column, detail in found if record in lines]
+        lines, broken = self._lines({record for record, _, _ in found})
+        problems = [_problem(lines[record], column, detail) for record, column, detail in found if record in lines]
+        return problems if broken is None else [*problems, _problem(broken.line, None, broken.detail)]
 
     def _open(self, stream: "_Stream") -> Iterator[pa.RecordBatch]:
         blocks: Iterator[pa.RecordBatch] = csv.open_csv(
@@ -115,21 +116,18 @@ class CsvReader:
             record += ragged <= record
         return record
 
-    def _lines(self, wanted: set[int]) -> dict[int, int]:
-        """The lines of records, up to the first that is broken."""
+    def _lines(self, wanted: set[int]) -> tuple[dict[int, int], BrokenRecord | None]:
+        """The lines of records, and the broken record that comes before one of them, if any."""
         found: dict[int, int] = {}
-        number = 1
-        try:
-            with closing(records(self._source)) as every:
-                for line, _ in every:
-                    if number in wanted:
-                        found[number] = line
-                    if len(found) == len(wanted):
-                        break
-                    number += 1
-        except BrokenRecord as broken:
-            found[number] = broken.line
-        return found
+        with closing(records(self._source)) as every:
+            for record in range(1, max(wanted, default=0) + 1):
+                try:
+                    line, _ = next(every)
+                except BrokenRecord as broken:
+                    return (found | {record: broken.line}, None) if record in wanted else (found, broken)
+                if record in wanted:
+                    found[record] = line
+        return found, None
 
     def _broken_record(self) -> FieldProblem | None:
         try:
@@ -217,8 +215,8 @@ def _header(source: BinaryIO, limits: IngestLimits) -> list[str]:
     first_place: dict[str, int] = {}
     problems = []
     for place, name in enumerate(names, 1):
-        if objection := _name_objection(name, first_place.setdefault(name, place), place):
-            problems.append(_problem(line, place, objection))
+        if why := _name_objection(name, first_place.setdefault(name, place), place):
+            problems.append(_problem(line, place, why))
     if problems:
         raise unusable(problems[: limits.problems])
     return names

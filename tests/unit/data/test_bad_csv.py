@@ -53,6 +53,7 @@ def with_numbers(*rows: str) -> bytes:
         (b"a,b,c\n1,2,3\n1\n", [("/rows/3/b", "1 cell, the header 3")]),
         (b"a,b\n1,2\n3\n4,5\n6,7,8\n", [("/rows/3/b", "1 cell"), ("/rows/5/3", "3 cells")]),
         (b"a,b\r\n1,2\r\n\r\n3\r\n", [("/rows/4/b", "1 cell")]),
+        (b"\n\na,b\n\n1\n", [("/rows/5/b", "1 cell")]),
         (b"a,b\r1,2\r3\r", [("/rows/3/b", "1 cell")]),
         (b'a,b\n"1\n\n",2\n3\n', [("/rows/5/b", "1 cell")]),
         (b'"a\n\nb",c\n1,2\n3\n', [("/rows/5/c", "1 cell")]),
@@ -117,6 +118,23 @@ def test_too_many_columns_and_rows(refuse: Refuse) -> None:
 def test_a_long_cell_is_a_problem(refuse: Refuse) -> None:
     content = b"a,b\n1,x\n2," + b"y" * (LONGEST_CELL + 1) + b"\n3,z\n"
     assert refuse(content) == [("/rows/3/b", 'line 3, column "b": a cell of 131,073 characters; the limit is 131,072')]
+
+
+def test_a_record_that_hides_the_lines_after_it_is_told_itself(refuse: Refuse) -> None:
+    content = b"a,b\n1.5,2\n1." + b"0" * LONGEST_CELL + b",2\n3\n"
+    assert refuse(content) == [("/rows/3", "line 3: a cell of more than 131,072 characters; is a quote left open?")]
+
+
+def test_a_source_that_fails_is_not_the_data_s_fault(tmp_path: Path) -> None:
+    class Lost(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() > 1 << 20:
+                raise ConnectionError("the database is gone")
+            return super().read(1 << 20)
+
+    with pytest.raises(ConnectionError, match="the database is gone"):
+        ingest(Lost(b"a,b\n" + b"1,2\n" * 500_000), "csv", tmp_path / "table")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_row_longer_than_a_block_is_a_problem(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
