@@ -9,7 +9,7 @@ from typing import Final
 
 from steepest.trainer.network import Network
 
-INPUT_BYTES: Final = 256 * 1024
+INPUT_BYTES: Final = 512 * 1024
 """Inputs that are gathered at a time: what fits into a core's own cache beside the rest."""
 
 STEPS: Final = 64

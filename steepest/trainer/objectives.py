@@ -8,6 +8,7 @@ An objective keeps what it needs of every batch of a chunk, and works out loss a
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -26,7 +27,8 @@ class Objective(ABC):
         self.weight = weight
         self.logits = aligned((steps, nets, outputs, rows), dtype)
         """z of each step: where the last layer's product goes, and what `forward` changes."""
-        self.targets = aligned((steps, outputs, rows), dtype)
+        self.targets = aligned((steps, 1, outputs, rows), dtype)
+        """Of each step, for all networks."""
         self.delta = aligned((nets, outputs, rows), dtype)
         """The derivative by z of the step in progress."""
 
@@ -37,8 +39,9 @@ class Objective(ABC):
 
     def load(self, encoded: Array) -> None:
         """Set the targets of the first steps."""
-        steps, outputs, rows = len(encoded) // self.delta.shape[-1], *self.delta.shape[1:]
-        np.copyto(self.targets[:steps], encoded.reshape(steps, rows, outputs).swapaxes(1, 2))
+        outputs, rows = self.delta.shape[1:]
+        steps = len(encoded) // rows
+        np.copyto(self.targets[:steps, 0], encoded.reshape(steps, rows, outputs).swapaxes(1, 2))
 
     @abstractmethod
     def forward(self, step: int) -> Plan:
@@ -48,9 +51,13 @@ class Objective(ABC):
     def backward(self, step: int) -> Plan:
         """Work out delta, right after `forward`."""
 
-    @abstractmethod
     def sums(self, steps: int) -> Array:
         """(M, figures) float64 sums over the rows of the first steps: the loss, then what the metric is made of."""
+        return np.array([self._sums(steps, net) for net in range(self.delta.shape[0])], np.float64)
+
+    @abstractmethod
+    def _sums(self, steps: int, net: int) -> Sequence[float]:
+        """The same of one network."""
 
 
 class SoftmaxCrossEntropy(Objective):
@@ -64,7 +71,6 @@ class SoftmaxCrossEntropy(Objective):
         self._ones = np.full((1, outputs), 1 / weight, dtype)
         step, row = np.indices((steps, rows))
         self._places = (step * outputs * rows + row).ravel()
-        self._product = aligned(self.logits.shape, dtype)
 
     @staticmethod
     def encode(y: Array, dtype: DTypeLike) -> Array:
@@ -80,35 +86,32 @@ class SoftmaxCrossEntropy(Objective):
 
     def forward(self, step: int) -> Plan:
         """Z less its largest; the exponentials wait in delta."""
-        z, exponentials, totals = self.logits[step], self.delta, self._totals[step]
+        z, top, exponentials, totals = map(_lean, (self.logits[step], self._top, self.delta, self._totals[step]))
         return (
-            partial(np.maximum.reduce, z, 1, None, self._top, True),
-            partial(np.subtract, z, self._top, z),
+            partial(np.maximum.reduce, z, -2, None, top, True),
+            partial(np.subtract, z, top, z),
             partial(np.exp, z, exponentials),
-            *(partial(self._ones.dot, e, total) for e, total in zip(exponentials, totals, strict=True)),
+            *(partial(self._ones.dot, e, total) for e, total in zip(self.delta, self._totals[step], strict=True)),
+            partial(np.divide, exponentials, totals, exponentials),
         )
 
     def backward(self, step: int) -> Plan:
         """Delta = w (a - y)."""
-        return (
-            partial(np.divide, self.delta, self._totals[step], self.delta),
-            partial(np.subtract, self.delta, self.targets[step], self.delta),
-        )
+        return (partial(np.subtract, self.delta, self.targets[step], self.delta),)
 
-    def sums(self, steps: int) -> Array:
+    def _sums(self, steps: int, net: int) -> Sequence[float]:
         """Loss log(sum exp z) - z_y, and rows whose likeliest class is theirs."""
-        z, product = self.logits[:steps], self._product[:steps]
-        np.multiply(z, self.targets[:steps, None], product)
-        logs = np.log(self._totals[:steps] * self.logits.dtype.type(self.weight))
-        loss = logs.sum((0, 2, 3), np.float64) - product.sum((0, 2, 3), np.float64) / self.weight
-        return np.column_stack((loss, self._hits(z, product)))
+        z = self.logits[:steps, net]
+        of_targets = z * self.targets[:steps, 0]
+        logs = np.log(self._totals[:steps, net] * self.weight)
+        return _total(logs) - _total(of_targets) / self.weight, self._hits(z, of_targets)
 
-    def _hits(self, z: Array, product: Array) -> Array:
+    def _hits(self, z: Array, of_targets: Array) -> int:
         """Z is 0 for the likeliest class alone, unless several are equally likely: then the first counts."""
-        steps, nets, outputs, rows = z.shape
-        if np.count_nonzero(z) == steps * nets * (outputs - 1) * rows:
-            return np.array([steps * rows - np.count_nonzero(product[:, net]) for net in range(nets)])
-        return _hits(z, self._codes)
+        steps, _, rows = z.shape
+        if np.count_nonzero(z == 0) > steps * rows:
+            return _hits(z, self._codes)
+        return steps * rows - int(np.count_nonzero(of_targets != 0))
 
 
 class SigmoidCrossEntropy(Objective):
@@ -137,14 +140,13 @@ class SigmoidCrossEntropy(Objective):
             partial(np.multiply, delta, scalar(0.5 * self.weight, z.dtype), delta),
         )
 
-    def sums(self, steps: int) -> Array:
-        """Loss log(1 + exp(-|sz|)) + max(-sz, 0), which never overflows, and rows on the right side of 0."""
-        z, s = self.logits[:steps], self.targets[:steps, None]
+    def _sums(self, steps: int, net: int) -> Sequence[float]:
+        """Loss log(1 + exp(-|sz|)) + (|sz| - sz) / 2, which never overflows, and rows on the right side of 0."""
+        z, s = self.logits[:steps, net], self.targets[:steps, 0]
         margin = z * s
         size = np.abs(margin)
-        loss = np.log1p(np.exp(-size)) + (size - margin) / 2
-        right = (z > 0) == (s > 0)
-        return np.column_stack((loss.sum((0, 2, 3), np.float64), np.count_nonzero(right, (0, 2, 3))))
+        loss = _total(np.log1p(np.exp(-size))) + _total(size - margin) / 2
+        return loss, int(np.count_nonzero((z > 0) == (s > 0)))
 
 
 class SquaredError(Objective):
@@ -160,10 +162,10 @@ class SquaredError(Objective):
         r = self.logits[step]
         return (partial(np.multiply, r, scalar(2 * self.weight / r.shape[-2], r.dtype), self.delta),)
 
-    def sums(self, steps: int) -> Array:
+    def _sums(self, steps: int, net: int) -> Sequence[float]:
         """Loss, and for each output the sum of r^2."""
-        squares = np.square(self.logits[:steps]).sum((0, 3), np.float64)
-        return np.column_stack((squares.mean(1), squares))
+        squares = np.square(self.logits[:steps, net]).sum((0, 2), np.float64)
+        return [squares.mean(), *squares]
 
 
 class SigmoidSquaredError(Objective):
@@ -172,10 +174,10 @@ class SigmoidSquaredError(Objective):
     def load(self, encoded: Array) -> None:
         """Set the one-hot targets; a single output stands for the second class."""
         self._codes = encoded[:, 0].astype(np.intp)
-        outputs, rows = self.targets.shape[1:]
+        outputs, rows = self.delta.shape[1:]
         classes = np.arange(outputs) if outputs > 1 else np.ones(1)
         steps = len(encoded) // rows
-        np.copyto(self.targets[:steps], encoded.reshape(steps, 1, rows) == classes[:, None])
+        np.copyto(self.targets[:steps, 0], encoded.reshape(steps, 1, rows) == classes[:, None])
 
     def forward(self, step: int) -> Plan:
         """Keep a."""
@@ -190,19 +192,27 @@ class SigmoidSquaredError(Objective):
             partial(np.multiply, delta, scalar(2 * self.weight / a.shape[-2], a.dtype), delta),
         )
 
-    def sums(self, steps: int) -> Array:
+    def _sums(self, steps: int, net: int) -> Sequence[float]:
         """Loss, and rows whose likeliest class is theirs."""
-        a, y = self.logits[:steps], self.targets[:steps, None]
-        loss = np.square(a - y).sum((0, 2, 3), np.float64) / a.shape[2]
-        hits = _hits(a, self._codes) if a.shape[2] > 1 else np.count_nonzero((a > 0.5) == (y > 0.5), (0, 2, 3))
-        return np.column_stack((loss, hits))
+        a, y = self.logits[:steps, net], self.targets[:steps, 0]
+        loss = _total(np.square(a - y)) / a.shape[1]
+        hits = _hits(a, self._codes) if a.shape[1] > 1 else int(np.count_nonzero((a > 0.5) == (y > 0.5)))
+        return loss, hits
 
 
-def _hits(scores: Array, codes: Array) -> Array:
-    """Rows whose class has the highest score, the first of equals, in `scores` (steps, M, K, rows): (M,)."""
-    steps, nets, _, rows = scores.shape
-    likeliest = scores.argmax(2).swapaxes(0, 1).reshape(nets, steps * rows)
-    return np.asarray(np.count_nonzero(likeliest == codes[: steps * rows], 1))
+def _lean(array: Array) -> Array:
+    """One network's array without the axis of networks: NumPy is quicker to broadcast fewer axes."""
+    return array[0] if len(array) == 1 else array
+
+
+def _total(array: Array) -> float:
+    return float(np.add.reduce(array, None))
+
+
+def _hits(scores: Array, codes: Array) -> int:
+    """Rows whose class has the highest score, the first of equals, in `scores` (steps, K, rows)."""
+    steps, _, rows = scores.shape
+    return int(np.count_nonzero(scores.argmax(1).ravel() == codes[: steps * rows]))
 
 
 OBJECTIVES: Final[dict[tuple[LossName, OutputActivationName], type[Objective]]] = {

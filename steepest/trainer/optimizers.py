@@ -17,6 +17,12 @@ from steepest.spec.optimizers import Momentum as MomentumSettings
 from steepest.spec.optimizers import Optimizer as Settings
 from steepest.trainer.arrays import Array, Plan, aligned, scalar
 
+FORGET_EVERY: Final = 128
+"""Steps."""
+
+FORGOTTEN: Final = np.float32(1e-22)
+"""Slots change by at most a ten-millionth of this: nothing, beside gradients that an epsilon of 1e-8 lets through."""
+
 S = TypeVar("S", bound=Settings)
 
 
@@ -40,6 +46,12 @@ class Optimizer(ABC, Generic[S]):
 
     def aim(self, done: int) -> None:
         """Before a chunk: set what depends on t, when `done` steps have been taken."""
+        if self.kept and self.theta.dtype == np.float32 and -done % FORGET_EVERY < self.steps:
+            # A parameter without a gradient, such as that of a pixel that is always blank, has slots that shrink step
+            # by step. Single precision soon runs out of exponents for them, and processors are many times slower with
+            # such denormal numbers. Added and subtracted again, a number that matters to nobody rounds them to zero.
+            np.add(self.slots, FORGOTTEN, self.slots)
+            np.subtract(self.slots, FORGOTTEN, self.slots)
 
 
 class GradientDescent(Optimizer[GradientDescentSettings]):
@@ -91,6 +103,7 @@ class Adam(Optimizer[AdamSettings]):
 
     def aim(self, done: int) -> None:
         """Set alpha and epsilon' of each step."""
+        super().aim(done)
         b1, b2 = self.settings.beta_1, self.settings.beta_2
         t = np.arange(done + 1, done + self.steps + 1, dtype=np.float64)
         root = np.sqrt((1 - b2) / (1 - b2**t))
