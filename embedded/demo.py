@@ -35,7 +35,11 @@ from steepest.spec.answers import ClassPrediction, Dataset, Epoch, Job
 CHECKOUT = Path(__file__).resolve().parent.parent
 DIGITS = CHECKOUT / "examples" / "digits.csv"
 TARGET = "digit"
-JOB = {"layers": [{"units": 64, "activation": "relu"}], "seed": 0}
+JOB = {
+    "layers": [{"units": 128, "activation": "relu"}],
+    "optimizer": {"name": "adam", "learning_rate": 0.003},
+    "seed": 0,
+}
 SHOWN = 4
 WEIGHTS = ("weights.safetensors", "weights.npz")
 CURVE, HISTORY = "loss_curve.svg", "loss_history.csv"
