@@ -51,7 +51,7 @@ def body(dataset: str) -> dict[str, Any]:
     return {
         "dataset": dataset,
         "target": "y",
-        "epochs": 400,
+        "epochs": 1_000,
         "early_stopping": None,
-        "checkpoint_every": {"seconds": 0.4},
+        "checkpoint_every": {"seconds": 0.2},
     }

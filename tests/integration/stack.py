@@ -21,7 +21,7 @@ import redis
 
 from embedded import broker
 from service.submission import examine
-from steepest.spec.states import TERMINAL, DatasetState, JobState
+from steepest.spec.states import TERMINAL, DatasetState
 from store import blobs, datasets, jobs
 from store.database import Database
 from store.models import DEFAULT_ACCOUNT, CheckpointRow, DatasetRow, EpochRow, EventRow, JobRow
@@ -198,13 +198,16 @@ class Stack:
 
     def ended(self, job_id: str) -> JobRow:
         """Wait for the job's end."""
-        until(lambda: self.job(job_id).status in TERMINAL)
+        until(lambda: self._is_over(job_id))
         return self.job(job_id)
 
-    def reached(self, job_id: str, epoch: int, state: JobState = JobState.RUNNING) -> None:
-        """Wait until the job runs and has recorded that many epochs."""
-        until(lambda: self.job(job_id).epoch >= epoch or self.job(job_id).status in TERMINAL)
-        assert self.job(job_id).status is state, "the job is over before the test began: make it longer"
+    def under_way(self, job_id: str) -> None:
+        """Wait until the job runs and has a checkpoint to go on from."""
+        until(lambda: any(row.is_last for row in self.rows_of(job_id, CheckpointRow)) or self._is_over(job_id))
+        assert not self._is_over(job_id), "the job was over before anything could happen to it: make it longer"
+
+    def _is_over(self, job_id: str) -> bool:
+        return self.job(job_id).status in TERMINAL
 
     def rows_of(self, job_id: str, table: type[T]) -> list[T]:
         """A job's events, epochs or checkpoints, in order."""
@@ -234,11 +237,17 @@ def running(home: Path, database_url: str, lease_seconds: float) -> Iterator[Sta
         if stack.owns_broker:
             stack.start_broker()
         else:
-            with redis.Redis.from_url(settings.broker_url) as server:
-                server.flushdb()
+            _empty(settings.broker_url)
         yield stack
     finally:
         stack.close()
+        if not stack.owns_broker:
+            _empty(settings.broker_url)
+
+
+def _empty(broker_url: str) -> None:
+    with redis.Redis.from_url(broker_url) as server:
+        server.flushdb()
 
 
 def until(true: Callable[[], bool], seconds: float = PATIENCE) -> None:

@@ -63,7 +63,7 @@ def test_a_job_goes_from_upload_to_weights(stack: Stack, worker: Server, dataset
 
 def test_a_killed_child_costs_no_bit(stack: Stack, worker: Server, body: dict[str, Any], calm: bytes) -> None:
     job_id = stack.submit(body)
-    stack.reached(job_id, 100)
+    stack.under_way(job_id)
     os.kill(stack.child_of(job_id), signal.SIGKILL)
     check_recovered(stack, job_id, calm)
     assert worker.running
@@ -73,7 +73,7 @@ def test_a_killed_child_costs_no_bit(stack: Stack, worker: Server, body: dict[st
 
 def test_a_killed_worker_costs_no_bit(stack: Stack, worker: Server, body: dict[str, Any], calm: bytes) -> None:
     job_id = stack.submit(body)
-    stack.reached(job_id, 100)
+    stack.under_way(job_id)
     worker.kill()
     stack.worker("cpu")
     check_recovered(stack, job_id, calm)
@@ -85,7 +85,7 @@ def test_a_worker_that_shuts_down_hands_its_job_to_another(
     both = (worker, stack.worker("cpu"))
     stack.ready(*both)
     job_id = stack.submit(body)
-    stack.reached(job_id, 100)
+    stack.under_way(job_id)
     held_by = stack.job(job_id).worker or ""
     holder, other = sorted(both, key=lambda server: server.name not in held_by)
     holder.drain()
