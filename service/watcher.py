@@ -1,8 +1,6 @@
 """Wake long polls: one thread per process notices that the database changed, and those who wait look again.
 
-SQLite says so with `PRAGMA data_version`, which differs on a connection of its own after every other connection's
-commit; PostgreSQL with the snapshot of transactions, which differs after every commit that wrote. Either is one cheap
-statement, and none is made while nobody waits.
+Its question is one cheap statement, and it asks none while nobody waits.
 """
 
 import threading
@@ -10,21 +8,15 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-import structlog
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
-
+from steepest.spec.errors import SteepestError
 from store.database import Database
 
 T = TypeVar("T")
 
-INTERVAL: Final = {"sqlite": 0.05, "postgresql": 0.1}
+INTERVAL: Final = 0.05
 """Seconds between looks at the database's version."""
 
 SECONDS_AFTER_FAILURE: Final = 1.0
-VERSION: Final = {"sqlite": text("PRAGMA data_version"), "postgresql": text("SELECT pg_current_snapshot()::text")}
-
-log = structlog.get_logger(__name__)
 
 
 class Watcher:
@@ -90,22 +82,18 @@ class Watcher:
         """Until nobody waits any more."""
         while self._go_on():
             try:
-                with self._database.engine.connect() as connection:
-                    self._compare(connection)
-            except SQLAlchemyError:
-                log.warning("watcher_without_database", exc_info=True)
+                with self._database.watch() as version:
+                    self._compare(version)
+            except SteepestError:  # who waits answers in time, or says itself that the database is away
                 self._closed.wait(SECONDS_AFTER_FAILURE)
 
-    def _compare(self, connection: Connection) -> None:
-        dialect = connection.dialect.name
+    def _compare(self, version: Callable[[], object]) -> None:
         before = None
         while self._go_on():
-            version = connection.scalar(VERSION[dialect])
-            connection.rollback()
-            if version != before:
-                before = version
+            if (now := version()) != before:
+                before = now
                 self._wake()
-            self._closed.wait(INTERVAL[dialect])
+            self._closed.wait(INTERVAL)
 
     def _go_on(self) -> bool:
         with self._changed:

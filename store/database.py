@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, Final, Self
 
 import structlog
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, func, make_url, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from steepest.spec.errors import InvalidRequest, SteepestError, Unavailable
@@ -94,6 +94,26 @@ class Database:
             if not self.is_sqlite:  # on SQLite every writer is alone
                 connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             yield connection
+
+    @contextmanager
+    def watch(self) -> Iterator[Callable[[], object]]:
+        """A cheap question, on a connection of its own, whose answer is another one after every commit of others.
+
+        SQLite counts the commits of other connections; PostgreSQL names the transactions that are under way.
+
+        Raises:
+            Unavailable: the database does not answer, now or when it is asked.
+        """
+        version = text("PRAGMA data_version" if self.is_sqlite else "SELECT pg_current_snapshot()::text")
+        with _translated(), self.engine.execution_options(**{_BEGIN: "BEGIN"}).connect() as connection:
+            connection.detach()  # it is held for long: not one of the pool's
+
+            def ask() -> object:
+                found: object = connection.scalar(version)
+                connection.rollback()
+                return found
+
+            yield ask
 
     def ping(self) -> None:
         """Ask the database for a sign of life.
