@@ -103,11 +103,13 @@ class ColumnBuilder:
 
     def _add_numbers(self, numbers: NDArray[np.float64]) -> None:
         self._spool.append(numbers)
-        infinite = np.flatnonzero(np.isinf(numbers))
-        for index in infinite[: self._most_faults].tolist():
-            self._note(self._infinite, index, f"{number_label(float(numbers[index]))} is not finite")
         finite = np.isfinite(numbers)
-        self._numbers.add(numbers if finite.all() else numbers[finite])
+        if finite.all():
+            self._numbers.add(numbers)
+            return
+        self._numbers.add(numbers[finite])
+        for index in np.flatnonzero(np.isinf(numbers))[: self._most_faults].tolist():
+            self._note(self._infinite, index, f"{number_label(float(numbers[index]))} is not finite")
 
     def _add_texts(self, texts: Texts) -> None:
         for index, detail in texts.faults:

@@ -26,7 +26,7 @@ from steepest.spec.problems import pointer_to
 _LARGEST_BLOCK: Final = 32 << 20
 _BYTES_PER_COLUMN: Final = 16 << 10
 _MARKERS: Final = pa.array(sorted(MISSING))
-_ZERO, _NINE, _PLUS, _MINUS = b"09+-"
+_ZERO, _PLUS, _MINUS = (np.uint8(code) for code in b"0+-")
 
 
 class CsvReader:
@@ -246,23 +246,16 @@ def _has_leading_zero(cells: pa.StringArray) -> bool:
         return False
     data = np.frombuffer(data_buffer, np.uint8)
     offsets = np.frombuffer(offsets_buffer, np.int32)[cells.offset :][: len(cells) + 1]
-    start, end = offsets[:-1], offsets[1:]
-    if cells.null_count:
-        filled = start < end
-        start, end = start[filled], end[filled]
-    first = data[start]
-    signed = np.flatnonzero((first == _PLUS) | (first == _MINUS))
-    return _zero_digit(data, start, end, np.flatnonzero(first == _ZERO)) or _zero_digit(data, start + 1, end, signed)
+    start, length = offsets[:-1], np.diff(offsets)
+    first, second = data.take(start, mode="clip"), data.take(start + 1, mode="clip")
+    if ((first == _ZERO) & _is_digit(second) & (length > 1)).any():
+        return True
+    signed = ((first == _PLUS) | (first == _MINUS)) & (second == _ZERO) & (length > 2)
+    return bool(signed.any() and (signed & _is_digit(data.take(start + 2, mode="clip"))).any())
 
 
-def _zero_digit(
-    data: NDArray[np.uint8], start: NDArray[np.int32], end: NDArray[np.int32], cells: NDArray[np.intp]
-) -> bool:
-    """Whether one of `cells` has a zero and then a digit at its start."""
-    place = start[cells]
-    cells, place = cells[data[place] == _ZERO], place[data[place] == _ZERO] + 1
-    digits = data[place[place < end[cells]]]
-    return bool(((digits >= _ZERO) & (digits <= _NINE)).any())
+def _is_digit(characters: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return characters - _ZERO < 10  # what comes before the digits wraps around
 
 
 def _problem(line: int, column: str | int | None, detail: str) -> FieldProblem:
