@@ -207,10 +207,10 @@ def test_whatever_happens_in_whatever_order(world: World) -> None:
     broker = Broker()
     Life.world, Life.broker, Life.dataset = world, broker, world.dataset()
     Life.reconciler = Reconciler(world.database, broker, Settings(home=Path(), lease_seconds=LEASE))
-    few = 12 if world.database.is_sqlite else 8
+    few = 10 if world.database.is_sqlite else 6
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=few, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=few, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
