@@ -93,8 +93,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(f'the body names "{twice[:100]}" twice in one object')
+        twice = next(name for name in names if names.count(name) > 1)[:100].encode(errors="replace").decode()
+        raise InvalidRequest(f'the body names "{twice}" twice in one object')
     return value
 
 
@@ -121,7 +121,7 @@ def _strings(value: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
     pending: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
     while pending:
         path, here = pending.pop()
-        if len(path) > MOST_DEPTH:
+        if isinstance(here, list | dict) and len(path) >= MOST_DEPTH:
             _refuse_depth()
         if isinstance(here, str):
             yield path, here
@@ -130,4 +130,5 @@ def _strings(value: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
         elif isinstance(here, dict):
             for name, item in here.items():
                 yield path, name
-                pending.append(((*path, name), item))
+                if storable(name):  # else no pointer can be written through it
+                    pending.append(((*path, name), item))
