@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from types import ModuleType
 from typing import Any, Final, Self
 
@@ -215,8 +216,12 @@ def _engine(url: URL, connections: int) -> Engine:
     )
 
 
+@cache
 def sqlite_module() -> ModuleType:
-    """The SQLite driver: the one that brings a current SQLite, where there is a wheel of it, else Python's own."""
+    """The SQLite driver: the one that brings a current SQLite, where there is a wheel of it, else Python's own.
+
+    A process that has to use an old one is told so once.
+    """
     try:
         from pysqlite3 import dbapi2
     except ImportError:

@@ -99,8 +99,10 @@ def test_without_the_newer_sqlite_pythons_own_is_used_and_an_old_one_is_warned_o
     monkeypatch.setitem(sys.modules, "pysqlite3", None)
     for version, warns in (((3, 40, 1), True), ((3, 51, 3), False)):
         monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+        module.sqlite_module.cache_clear()
         assert module.sqlite_module() is sqlite3
         assert ("sqlite_is_old" in capsys.readouterr().out) is warns
+    module.sqlite_module.cache_clear()
 
 
 def test_a_fork_does_not_share_connections(database: Database) -> None:
