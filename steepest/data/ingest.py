@@ -62,8 +62,7 @@ def ingest(
             reader = _reader(buffered, format, aside, limits)
             rows, built = _read(reader, aside, limits)
         manifest = _write(aside, rows, built)
-        if not folder.exists():
-            aside.rename(folder)
+        _put_into_place(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return Summary(rows, manifest.columns, manifest.warnings)
@@ -124,6 +123,14 @@ def _write(folder: Path, rows: int, built: list[BuiltColumn]) -> Manifest:
     )
     (folder / MANIFEST).write_text(manifest.model_dump_json(), "utf-8")
     return manifest
+
+
+def _put_into_place(aside: Path, folder: Path) -> None:
+    try:
+        aside.rename(folder)
+    except OSError:
+        if not folder.exists():  # else another ingest of the same bytes was faster
+            raise
 
 
 def _ahead(batches: Iterator[T]) -> Iterator[T]:

@@ -80,8 +80,8 @@ def test_safetensors_has_the_names_of_the_contract(make: Make, mixed: Table, tmp
     model = make(mixed)
     (tmp_path / "model.safetensors").write_bytes(safetensors.dump(model))
     with safe_open(tmp_path / "model.safetensors", "np") as file:
-        assert {name: file.get_tensor(name).shape for name in file.keys()} == shapes(model)  # noqa: SIM118  # no mapping
-        assert {file.get_tensor(name).dtype.name for name in file.keys()} == {"float32"}  # noqa: SIM118
+        assert {name: file.get_tensor(name).shape for name in file.keys()} == shapes(model)  # noqa: SIM118  # the file is no mapping
+        assert {file.get_tensor(name).dtype.name for name in file.keys()} == {"float32"}  # noqa: SIM118  # the same
         metadata = file.metadata()
     assert set(metadata) == {"version", "spec", "preprocessing", "target"}
     assert json.loads(metadata["spec"])["precision"] == "float32"

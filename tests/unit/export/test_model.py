@@ -83,10 +83,11 @@ def test_records_and_arrays_agree(make: Make) -> None:
     named = [dict(zip(("x0", "x1", "x2"), row, strict=True)) for row in X.tolist()]
     probabilities = classes.predict_proba(X)
     for records in (X.tolist(), named):
-        predictions = classes.predict_records(records)
-        assert all(isinstance(prediction, ClassPrediction) for prediction in predictions)
-        assert [prediction.label for prediction in predictions] == [str(label) for label in classes.predict(X)]  # type: ignore[union-attr]
-        assert [list(prediction.probabilities.values()) for prediction in predictions] == probabilities.tolist()  # type: ignore[union-attr]
+        expected = [
+            ClassPrediction(label=str(label), probabilities=dict(zip("012", row, strict=True)))
+            for label, row in zip(classes.predict(X), probabilities.tolist(), strict=True)
+        ]
+        assert classes.predict_records(records) == expected
         assert values.predict_records(records) == [ValuePrediction(value=value) for value in values.predict(X).tolist()]
 
 
