@@ -111,7 +111,7 @@ class Course:
                 batch = self._batch(rows, start, 1 / rows)
                 parts.append((batch, slice(start, start + rows * number), number))
                 for step in range(number):
-                    descent = batch.backward(step, self.optimizer.gradient) + self.optimizer.step(len(steps))
+                    descent = batch.backward(step) + self.optimizer.step(len(steps))
                     steps.append(Step(batch, step, batch.forward(step), descent))
         return _passage(parts, steps)
 
@@ -119,7 +119,7 @@ class Course:
         """A piece of a batch: its gradient is added to the step's, and the last piece takes the step."""
         batch = self._batch(chunk.rows, 0, 1.0)
         g, total = self.optimizer.gradient, self.total
-        descent = batch.backward(0, g)
+        descent = batch.backward(0)
         if chunk.start % self.cutting.batch == 0:
             descent += (partial(np.copyto, total, g),)
         else:
@@ -135,7 +135,7 @@ class Course:
             steps = max(1, self.cutting.together if start == 0 else 1)
             steps = min(steps, len(inputs) // rows)
             x = inputs[: steps * rows].reshape(steps, rows, -1)
-            self._batches[rows, start] = Batch(self.network, self.theta, x, weight)
+            self._batches[rows, start] = Batch(self.network, self.theta, x, self.optimizer.gradient, weight)
         return self._batches[rows, start]
 
 

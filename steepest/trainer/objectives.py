@@ -19,6 +19,8 @@ from steepest.spec.names import LossName, OutputActivationName
 from steepest.trainer.activations import sigmoid_backward, sigmoid_forward
 from steepest.trainer.arrays import Array, Plan, aligned, scalar
 
+FEW_CLASSES: Final = 32
+
 
 class Objective(ABC):
     """A loss with its output activation, for up to `steps` batches of `rows` rows, of M networks."""
@@ -66,11 +68,14 @@ class SoftmaxCrossEntropy(Objective):
     def __init__(self, steps: int, nets: int, outputs: int, rows: int, dtype: DTypeLike, weight: float) -> None:
         super().__init__(steps, nets, outputs, rows, dtype, weight)
         self._top = aligned((nets, 1, rows), dtype)
-        self._totals = aligned((steps, nets, 1, rows), dtype)
-        # The weight of a row rides along in the sum of exponentials and in the targets, and costs nothing.
-        self._ones = np.full((1, outputs), 1 / weight, dtype)
+        # The weight of a row rides along in the sum of exponentials and in the targets, and costs nothing. For few
+        # classes a product that gives the sum to each of them is quicker than to divide by it row by row.
+        copies = outputs if outputs <= FEW_CLASSES else 1
+        self._ones = np.full((copies, outputs), 1 / weight, dtype)
+        self._totals = aligned((steps, nets, copies, rows), dtype)
         step, row = np.indices((steps, rows))
         self._places = (step * outputs * rows + row).ravel()
+        self._targets_at = self._places
 
     @staticmethod
     def encode(y: Array, dtype: DTypeLike) -> Array:
@@ -79,39 +84,38 @@ class SoftmaxCrossEntropy(Objective):
 
     def load(self, encoded: Array) -> None:
         """Set the one-hot targets, each worth the weight of a row."""
-        rows = self.delta.shape[-1]
         self._codes = encoded
+        self._targets_at = encoded * self.delta.shape[-1] + self._places[: len(encoded)]
         self.targets.fill(0)
-        self.targets.reshape(-1)[encoded * rows + self._places[: len(encoded)]] = self.weight
+        self.targets.reshape(-1)[self._targets_at] = self.weight
 
     def forward(self, step: int) -> Plan:
         """Z less its largest; the exponentials wait in delta."""
-        z, top, exponentials, totals = map(_lean, (self.logits[step], self._top, self.delta, self._totals[step]))
+        z, top, exponentials = map(_lean, (self.logits[step], self._top, self.delta))
         return (
             partial(np.maximum.reduce, z, -2, None, top, True),
             partial(np.subtract, z, top, z),
             partial(np.exp, z, exponentials),
             *(partial(self._ones.dot, e, total) for e, total in zip(self.delta, self._totals[step], strict=True)),
-            partial(np.divide, exponentials, totals, exponentials),
         )
 
     def backward(self, step: int) -> Plan:
         """Delta = w (a - y)."""
-        return (partial(np.subtract, self.delta, self.targets[step], self.delta),)
+        exponentials, totals = map(_lean, (self.delta, self._totals[step]))
+        return (
+            partial(np.divide, exponentials, totals, exponentials),
+            partial(np.subtract, self.delta, self.targets[step], self.delta),
+        )
 
     def _sums(self, steps: int, net: int) -> Sequence[float]:
         """Loss log(sum exp z) - z_y, and rows whose likeliest class is theirs."""
         z = self.logits[:steps, net]
-        of_targets = z * self.targets[:steps, 0]
-        logs = np.log(self._totals[:steps, net] * self.weight)
-        return _total(logs) - _total(of_targets) / self.weight, self._hits(z, of_targets)
-
-    def _hits(self, z: Array, of_targets: Array) -> int:
-        """Z is 0 for the likeliest class alone, unless several are equally likely: then the first counts."""
-        steps, _, rows = z.shape
-        if np.count_nonzero(z == 0) > steps * rows:
-            return _hits(z, self._codes)
-        return steps * rows - int(np.count_nonzero(of_targets != 0))
+        logs = np.log(self._totals[:steps, net, 0] * self.weight)
+        of_targets = z.reshape(-1)[self._targets_at[: logs.size]]
+        # z is 0 for the likeliest class alone, unless several are equally likely: then the first counts.
+        tied = np.count_nonzero(z == 0) > logs.size
+        hits = _hits(z, self._codes) if tied else int(np.count_nonzero(of_targets == 0))
+        return _total(logs) - _total(of_targets), hits
 
 
 class SigmoidCrossEntropy(Objective):
@@ -206,7 +210,7 @@ def _lean(array: Array) -> Array:
 
 
 def _total(array: Array) -> float:
-    return float(np.add.reduce(array, None))
+    return float(np.add.reduce(array.reshape(-1)))
 
 
 def _hits(scores: Array, codes: Array) -> int:

@@ -5,7 +5,7 @@ or numbers; every operation works in place, and the gradient's memory serves as 
 """
 
 from abc import ABC, abstractmethod
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import numpy as np
@@ -59,11 +59,15 @@ class GradientDescent(Optimizer[GradientDescentSettings]):
 
     kept = 0
 
-    def step(self, position: int) -> Plan:
-        """One step downhill."""
+    @cached_property
+    def _step(self) -> Plan:
         theta, g = self.theta, self.gradient
         eta = scalar(self.settings.learning_rate, theta.dtype)
         return (partial(np.multiply, g, eta, g), partial(np.subtract, theta, g, theta))
+
+    def step(self, position: int) -> Plan:
+        """One step downhill."""
+        return self._step
 
 
 class Momentum(Optimizer[MomentumSettings]):
@@ -71,8 +75,8 @@ class Momentum(Optimizer[MomentumSettings]):
 
     kept = 1
 
-    def step(self, position: int) -> Plan:
-        """One step of a ball that rolls downhill."""
+    @cached_property
+    def _step(self) -> Plan:
         theta, g, (v,) = self.theta, self.gradient, self.slots
         eta = scalar(self.settings.learning_rate, theta.dtype)
         mu = scalar(self.settings.momentum, theta.dtype)
@@ -82,6 +86,10 @@ class Momentum(Optimizer[MomentumSettings]):
             partial(np.multiply, v, eta, g),
             partial(np.subtract, theta, g, theta),
         )
+
+    def step(self, position: int) -> Plan:
+        """One step of a ball that rolls downhill."""
+        return self._step
 
 
 class Adam(Optimizer[AdamSettings]):
@@ -110,11 +118,11 @@ class Adam(Optimizer[AdamSettings]):
         self._epsilon[:] = self.settings.epsilon / root
         self._alpha[:] = self.settings.learning_rate * (1 - b1) / ((1 - b1**t) * root)
 
-    def step(self, position: int) -> Plan:
-        """One step, scaled for each parameter by the usual size of its gradient."""
-        theta, g, (m, v) = self.theta, self.gradient, self.slots
-        b1, b2 = scalar(self.settings.beta_1, theta.dtype), scalar(self.settings.beta_2, theta.dtype)
-        alpha, epsilon = self._alpha[position, ...], self._epsilon[position, ...]
+    @cached_property
+    def _moments(self) -> Plan:
+        """M, v, and in place of g the root of v."""
+        g, (m, v) = self.gradient, self.slots
+        b1, b2 = scalar(self.settings.beta_1, g.dtype), scalar(self.settings.beta_2, g.dtype)
         return (
             partial(np.multiply, m, b1, m),
             partial(np.add, m, g, m),
@@ -122,9 +130,16 @@ class Adam(Optimizer[AdamSettings]):
             partial(np.multiply, g, g, g),
             partial(np.add, v, g, v),
             partial(np.sqrt, v, g),
-            partial(np.add, g, epsilon, g),
+        )
+
+    def step(self, position: int) -> Plan:
+        """One step, scaled for each parameter by the usual size of its gradient."""
+        theta, g, (m, _) = self.theta, self.gradient, self.slots
+        return (
+            *self._moments,
+            partial(np.add, g, self._epsilon[position, ...], g),
             partial(np.divide, m, g, g),
-            partial(np.multiply, g, alpha, g),
+            partial(np.multiply, g, self._alpha[position, ...], g),
             partial(np.subtract, theta, g, theta),
         )
 

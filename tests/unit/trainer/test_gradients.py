@@ -26,7 +26,8 @@ class Checked:
         self.theta = random.standard_normal((1, network.parameters))
         x = random.standard_normal((1, rows, network.inputs + 1))
         x[..., -1] = 1
-        self.batch = Batch(network, self.theta, x, 1 / rows)
+        self.gradient = np.zeros_like(self.theta)
+        self.batch = Batch(network, self.theta, x, self.gradient, 1 / rows)
         y: Array = random.integers(max(2, network.outputs), size=rows)
         if not network.classifies:
             y = random.standard_normal((rows, network.outputs))
@@ -43,9 +44,8 @@ class Checked:
         return [a > 0 for a, kinked in zip(self.batch.hidden, self.kinked, strict=True) if kinked]
 
     def analytic(self) -> Array:
-        gradient = np.zeros_like(self.theta)
-        run(self.forward + self.batch.backward(0, gradient))
-        return np.asarray(gradient[0])
+        run(self.forward + self.batch.backward(0))
+        return np.array(self.gradient[0])
 
     def numeric(self) -> tuple[Array, Array]:
         """The derivatives, and which of them cross no kink."""
@@ -99,10 +99,10 @@ def test_each_network_of_a_stack_gets_the_gradient_it_gets_alone() -> None:
     y = random.integers(3, size=8)
 
     def gradients(theta: Array) -> tuple[Array, Array]:
-        batch = Batch(network, theta, x, 1 / 8)
-        batch.objective.load(y)
         gradient = np.zeros_like(theta)
-        run(batch.forward(0) + batch.backward(0, gradient))
+        batch = Batch(network, theta, x, gradient, 1 / 8)
+        batch.objective.load(y)
+        run(batch.forward(0) + batch.backward(0))
         return gradient, batch.objective.sums(1)
 
     together, sums = gradients(thetas)
@@ -115,10 +115,10 @@ def test_each_network_of_a_stack_gets_the_gradient_it_gets_alone() -> None:
 def test_a_dead_relu_has_no_slope() -> None:
     network = Network(2, (Dense(3, "relu"),), 1, "linear", "mean_squared_error")
     theta = np.full((1, network.parameters), -1.0)
-    batch = Batch(network, theta, np.ones((1, 4, 3)), 1 / 4)
-    batch.objective.load(np.ones((4, 1)))
     gradient = np.full_like(theta, np.nan)
-    run(batch.forward(0) + batch.backward(0, gradient))
+    batch = Batch(network, theta, np.ones((1, 4, 3)), gradient, 1 / 4)
+    batch.objective.load(np.ones((4, 1)))
+    run(batch.forward(0) + batch.backward(0))
     first, second = network.blocks(gradient)
     assert not first.any()
     assert np.array_equal(second[0, :, 0], [0, 0, 0, -4])
