@@ -18,6 +18,22 @@ PAUSE_SECONDS: Final = 0.3
 """Between two tries at a write in an outage."""
 
 
+def claimed(database: Database, claim: Callable[[Session], T | None]) -> T | None:
+    """Claim what a message speaks of; None when there is nothing to claim, or the database does not answer.
+
+    Then the message is lost, which is no harm: the reconciler says it again.
+    """
+    try:
+        with database.write() as session:
+            taken = claim(session)
+    except Unavailable:
+        log.warning("claim_impossible")
+        return None
+    if taken is None:
+        log.info("nothing_to_claim")
+    return taken
+
+
 def persist(database: Database, lease: Lease, write: Callable[[Session], T]) -> T:
     """Commit a write that cannot be put off, trying again through an outage for as long as the lease lasts.
 

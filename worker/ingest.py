@@ -7,7 +7,7 @@ import structlog
 from store import blobs, datasets
 from store.datasets import DatasetClaim
 from store.fence import FencedOff
-from worker.attempt import explained, persist
+from worker.attempt import claimed, explained, persist
 from worker.lease import Ask, Lease, Stop, Stopped
 from worker.loading import schema_of
 from worker.process import Process
@@ -21,23 +21,22 @@ def run(here: Process, dataset_id: str) -> None:
         here.queue.announce_dataset(dataset_id)
         return
     seconds = here.settings.lease_seconds
-    taken_at = time.monotonic()
-    with here.database.write() as session:
-        claim = datasets.claim(session, dataset_id, here.name, seconds)
-    if claim is None:
-        log.info("nothing_to_claim", dataset=dataset_id)
-        return
-    with (
-        structlog.contextvars.bound_contextvars(dataset=dataset_id, attempt=claim.attempt),
-        Lease(_asking(here, claim), seconds, taken_at=taken_at) as lease,
-    ):
-        log.info("ingest_started", bytes=claim.dataset.bytes)
-        try:
-            _read(here, claim, lease)
-        except Stopped as stopped:
-            log.info("ingest_stopped", why=stopped.why.value)
-        except FencedOff:
-            log.info("ingest_stopped", why=Stop.FENCED.value)
+    with structlog.contextvars.bound_contextvars(dataset=dataset_id):
+        taken_at = time.monotonic()
+        claim = claimed(here.database, lambda session: datasets.claim(session, dataset_id, here.name, seconds))
+        if claim is None:
+            return
+        with (
+            structlog.contextvars.bound_contextvars(attempt=claim.attempt),
+            Lease(_asking(here, claim), seconds, taken_at=taken_at) as lease,
+        ):
+            log.info("ingest_started", bytes=claim.dataset.bytes)
+            try:
+                _read(here, claim, lease)
+            except Stopped as stopped:
+                log.info("ingest_stopped", why=stopped.why.value)
+            except FencedOff:
+                log.info("ingest_stopped", why=Stop.FENCED.value)
 
 
 def _read(here: Process, claim: DatasetClaim, lease: Lease) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from steepest.spec.states import JobState
 from store import attempts
 from store.attempts import Claim, FencedOff
-from worker.attempt import explained, persist
+from worker.attempt import claimed, explained, persist
 from worker.lease import Ask, Lease, Stop, Stopped
 from worker.process import Process
 from worker.training import Training
@@ -24,23 +24,22 @@ def run(here: Process, job_id: str) -> None:
         here.queue.announce_job(job_id, here.device)
         return
     seconds = here.settings.lease_seconds
-    taken_at = time.monotonic()
-    with here.database.write() as session:
-        claim = attempts.claim(session, job_id, here.name, seconds)
-    if claim is None:
-        log.info("nothing_to_claim", job=job_id)
-        return
-    with (
-        structlog.contextvars.bound_contextvars(job=job_id, attempt=claim.attempt),
-        Lease(_asking(here, claim), seconds, taken_at=taken_at) as lease,
-    ):
-        log.info("attempt_started", dataset=claim.job.dataset_id)
-        try:
-            _attempt(here, claim, lease)
-        except Stopped as stopped:
-            log.info("attempt_stopped", why=stopped.why.value)
-        except FencedOff:
-            log.info("attempt_stopped", why=Stop.FENCED.value)
+    with structlog.contextvars.bound_contextvars(job=job_id):
+        taken_at = time.monotonic()
+        claim = claimed(here.database, lambda session: attempts.claim(session, job_id, here.name, seconds))
+        if claim is None:
+            return
+        with (
+            structlog.contextvars.bound_contextvars(attempt=claim.attempt),
+            Lease(_asking(here, claim), seconds, taken_at=taken_at) as lease,
+        ):
+            log.info("attempt_started", dataset=claim.job.dataset_id)
+            try:
+                _attempt(here, claim, lease)
+            except Stopped as stopped:
+                log.info("attempt_stopped", why=stopped.why.value)
+            except FencedOff:
+                log.info("attempt_stopped", why=Stop.FENCED.value)
 
 
 def _attempt(here: Process, claim: Claim, lease: Lease) -> None:

@@ -6,27 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.integration.stack import Server, Stack, running
+from tests.integration.stack import Stack, running
 
 LEASE_SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, module_database_url: str) -> Iterator[Stack]:
-    """Database, broker, reconciler and the worker that reads data sets; those that train come with `worker`."""
+    """Database, broker, reconciler and the worker that reads data sets; those that train come with `Stack.trainers`."""
     with running(tmp_path_factory.mktemp("stack") / "home", module_database_url, LEASE_SECONDS) as started:
         started.reconciler()
         started.ready(started.worker("short"))
         yield started
-
-
-@pytest.fixture
-def worker(stack: Stack) -> Server:
-    """A worker that trains: one that an earlier test left alive, or a new one."""
-    found = next((server for server in stack.servers("cpu") if server.running), None)
-    server = found or stack.worker("cpu")
-    stack.ready(server)
-    return server
 
 
 def table(rows: int, features: int = 4) -> bytes:

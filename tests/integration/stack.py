@@ -18,9 +18,11 @@ from secrets import token_hex
 from typing import Any, TypeVar
 
 import redis
+from sqlalchemy import select
 
 from embedded import broker
 from service.submission import examine
+from steepest.spec.errors import Unavailable
 from steepest.spec.states import TERMINAL, DatasetState
 from store import blobs, datasets, jobs
 from store.database import Database
@@ -116,9 +118,18 @@ class Stack:
             until(lambda worker=worker: " ready." in worker.log.read_text() or not worker.running)  # type: ignore[misc]
             assert worker.running, worker.log.read_text()[-3000:]
 
-    def servers(self, prefix: str) -> list[Server]:
-        """Every process started under a name that begins so."""
-        return [server for server in self._servers if server.name.startswith(prefix)]
+    def trainers(self, count: int) -> list[Server]:
+        """At least `count` workers that train: those that are alive, and new ones for the rest."""
+        alive = [server for server in self._servers if server.name.startswith("cpu") and server.running]
+        alive += [self.worker("cpu") for _ in range(count - len(alive))]
+        self.ready(*alive)
+        return alive
+
+    def holder(self, job_id: str) -> Server:
+        """The worker that holds a running job."""
+        name = self.job(job_id).worker
+        assert name is not None, "nobody holds the job"
+        return next(server for server in self._servers if name.startswith(f"{server.name}/"))
 
     def reconciler(self) -> Server:
         """Start a reconciler."""
@@ -195,6 +206,21 @@ class Stack:
         worker = self.job(job_id).worker
         assert worker is not None, "nobody holds the job"
         return int(worker.rpartition("/")[2])
+
+    def freeze(self, job_id: str) -> int:
+        """SIGSTOP the process that trains a running job, but not while it holds a lock, which would freeze the rest."""
+        child = self.child_of(job_id)
+        while True:
+            with self.database.write():  # with SQLite, nobody else writes now
+                os.kill(child, signal.SIGSTOP)
+            try:
+                with self.database.write() as session:  # with PostgreSQL, the row may be locked
+                    session.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update(nowait=True))
+            except Unavailable:
+                os.kill(child, signal.SIGCONT)
+                time.sleep(0.05)
+            else:
+                return child
 
     def ended(self, job_id: str) -> JobRow:
         """Wait for the job's end."""

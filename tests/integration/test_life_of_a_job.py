@@ -15,12 +15,13 @@ from store import checkpoints
 from store.database import now
 from store.models import CheckpointRow, EpochRow, EventRow, JobRow
 from tests.integration.conftest import table
-from tests.integration.stack import Server, Stack, until
+from tests.integration.stack import Stack, until
 
 
 @pytest.fixture(scope="module")
 def calm(stack: Stack, body: dict[str, Any]) -> bytes:
     """The weights of the job when nothing disturbs it."""
+    stack.trainers(1)
     return stack.weights(stack.ended(stack.submit(body)).id, "last")
 
 
@@ -43,7 +44,8 @@ def check_recovered(stack: Stack, job_id: str, calm: bytes) -> JobRow:
     return job
 
 
-def test_a_job_goes_from_upload_to_weights(stack: Stack, worker: Server, dataset: str) -> None:
+def test_a_job_goes_from_upload_to_weights(stack: Stack, dataset: str) -> None:
+    stack.trainers(1)
     job = stack.ended(stack.submit({"dataset": dataset, "target": "y", "epochs": 12}))
     assert job.status is JobState.SUCCEEDED, job.error
     assert [row.type for row in stack.rows_of(job.id, EventRow)] == ["job.queued", "job.running", "job.succeeded"]
@@ -61,44 +63,57 @@ def test_a_job_goes_from_upload_to_weights(stack: Stack, worker: Server, dataset
     assert best.predict(np.array([[3.0, 0.0, 0.0, 0.0], [-3.0, 0.0, 0.0, 0.0]])).tolist() == ["1", "0"]
 
 
-def test_a_killed_child_costs_no_bit(stack: Stack, worker: Server, body: dict[str, Any], calm: bytes) -> None:
+def test_a_killed_child_costs_no_bit(stack: Stack, body: dict[str, Any], calm: bytes) -> None:
+    stack.trainers(1)
     job_id = stack.submit(body)
     stack.under_way(job_id)
+    holder = stack.holder(job_id)
     os.kill(stack.child_of(job_id), signal.SIGKILL)
     check_recovered(stack, job_id, calm)
-    assert worker.running
+    assert holder.running
     reasons = [row.data.get("reason") for row in stack.rows_of(job_id, EventRow) if row.type == "job.queued"]
     assert reasons == [None, "worker_lost"], "the new child gives the job back; the lease need not run out"
 
 
-def test_a_killed_worker_costs_no_bit(stack: Stack, worker: Server, body: dict[str, Any], calm: bytes) -> None:
+def test_a_killed_worker_costs_no_bit(stack: Stack, body: dict[str, Any], calm: bytes) -> None:
+    stack.trainers(1)
     job_id = stack.submit(body)
     stack.under_way(job_id)
-    worker.kill()
-    stack.worker("cpu")
+    stack.holder(job_id).kill()
+    stack.trainers(1)
     check_recovered(stack, job_id, calm)
 
 
-def test_a_worker_that_shuts_down_hands_its_job_to_another(
-    stack: Stack, worker: Server, body: dict[str, Any], calm: bytes
-) -> None:
-    both = (worker, stack.worker("cpu"))
-    stack.ready(*both)
+def test_a_frozen_child_that_wakes_up_late_writes_nothing(stack: Stack, body: dict[str, Any], calm: bytes) -> None:
+    stack.trainers(2)
     job_id = stack.submit(body)
     stack.under_way(job_id)
-    held_by = stack.job(job_id).worker or ""
-    holder, other = sorted(both, key=lambda server: server.name not in held_by)
+    frozen = stack.freeze(job_id)
+    try:
+        until(lambda: stack.job(job_id).attempt == 2)
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    job = check_recovered(stack, job_id, calm)
+    assert job.attempt == 2
+
+
+def test_a_worker_that_shuts_down_hands_its_job_to_another(stack: Stack, body: dict[str, Any], calm: bytes) -> None:
+    stack.trainers(2)
+    job_id = stack.submit(body)
+    stack.under_way(job_id)
+    holder = stack.holder(job_id)
     holder.drain()
     job = check_recovered(stack, job_id, calm)
     assert (job.attempt, job.failures) == (2, 0)
-    running = [row for row in stack.rows_of(job_id, EventRow) if row.type == "job.running"]
-    assert holder.name in running[0].data["worker"]
-    assert other.name in running[1].data["worker"]
+    first, second = (row.data["worker"] for row in stack.rows_of(job_id, EventRow) if row.type == "job.running")
+    assert first.startswith(f"{holder.name}/")
+    assert not second.startswith(f"{holder.name}/")
 
 
-def test_a_job_is_cancelled_in_the_middle_of_an_epoch(stack: Stack, worker: Server, dataset: str) -> None:
+def test_a_job_is_cancelled_in_the_middle_of_an_epoch(stack: Stack, dataset: str) -> None:
     layers = [{"units": 512}, {"units": 512}, {"units": 512}]
     long_epoch = {"dataset": dataset, "target": "y", "epochs": 2, "batch_size": 1, "layers": layers}
+    stack.trainers(1)
     job_id = stack.submit(long_epoch)
     until(lambda: stack.job(job_id).step > 0)
     stack.cancel(job_id)
@@ -111,14 +126,12 @@ def test_a_job_is_cancelled_in_the_middle_of_an_epoch(stack: Stack, worker: Serv
 
 
 def test_a_data_set_whose_reader_was_killed_is_read_again(stack: Stack) -> None:
-    (reader,) = [server for server in stack.servers("short") if server.running]
     dataset_id = stack.upload(table(150_000, features=8))
     until(lambda: stack.dataset(dataset_id).worker is not None)
     os.kill(int((stack.dataset(dataset_id).worker or "").rpartition("/")[2]), signal.SIGKILL)
     until(lambda: stack.dataset(dataset_id).status is not DatasetState.VALIDATING)
     row = stack.dataset(dataset_id)
     assert (row.status, row.rows, row.attempt) == (DatasetState.READY, 150_000, 2)
-    assert reader.running
 
 
 def test_data_that_cannot_be_read_fails_with_line_and_column(stack: Stack) -> None:
@@ -131,9 +144,10 @@ def test_data_that_cannot_be_read_fails_with_line_and_column(stack: Stack) -> No
     assert "4" in row.error.errors[0].pointer
 
 
-def test_a_job_submitted_while_the_broker_is_away_starts_later(stack: Stack, worker: Server, dataset: str) -> None:
+def test_a_job_submitted_while_the_broker_is_away_starts_later(stack: Stack, dataset: str) -> None:
     if not stack.owns_broker:
         pytest.skip("this broker is not ours to stop")
+    stack.trainers(1)
     stack.stop_broker()
     job_id = stack.submit({"dataset": dataset, "target": "y", "epochs": 3})
     assert stack.job(job_id).status is JobState.QUEUED

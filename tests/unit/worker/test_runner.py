@@ -218,6 +218,15 @@ def test_an_outage_loses_no_record(
     assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_message_that_comes_in_an_outage_is_left_to_the_reconciler(
+    desk: Desk, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = desk.submit(dataset)
+    Outage(monkeypatch).left = 1
+    runner.run(desk.here, job_id)
+    assert desk.job(job_id).attempt == 0
+
+
 def test_a_worker_cut_off_for_longer_than_its_lease_stops_itself(
     desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
