@@ -1,53 +1,101 @@
-"""Hold the live API against its own description: schemathesis on a stack of its own, `python -m tests.schema`.
+"""Hold a live API against its own description with schemathesis: `python -m tests.schema`.
 
-Once with ids that it makes up, which mostly name nothing, and once with those of a real data set and a trained job, so
-that the answers of success are checked as well. Further arguments go to schemathesis.
+The stack is one of its own, or the one that STEEPEST_URL and STEEPEST_API_KEY name, to which it adds and from which
+it deletes. A data set and a trained job are made first, so that most requests meet something that is there. Further
+arguments go to schemathesis.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from steepest.client import Client
 from tests.integration.embedded.processes import Up
 
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-TABLE = "x,y,kind\n" + "".join(f"{row / 50},{row % 7},{'high' if row >= 100 else 'low'}\n" for row in range(200))
+CHECKS: Final = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "ignored_auth",
+    "unsupported_method",
+)
+SEED: Final = 1
+EXAMPLES: Final = 20
+"""Drawn for each operation, beside those that go through every bound of the schemas."""
+
+DIGITS: Final = Path(__file__).resolve().parents[1] / "examples" / "digits.csv"
+CONFIG: Final = """\
+[dictionaries]
+datasets = {{ values = ["{dataset}"] }}
+jobs = {{ values = ["{job}"] }}
+targets = {{ values = ["{target}", "{feature}"] }}
+unwanted_datasets = {{ values = ["{unwanted_dataset}"] }}
+unwanted_jobs = {{ values = ["{unwanted_job}"] }}
+
+[parameters]
+"path.dataset_id" = {{ dictionary = "datasets", probability = 0.7 }}
+"path.job_id" = {{ dictionary = "jobs", probability = 0.7 }}
+"body.dataset" = {{ dictionary = "datasets", probability = 0.7 }}
+"body.target" = {{ dictionary = "targets", probability = 0.7 }}
+
+[[operations]]
+include-operation-id = "deleteDataset"
+parameters = {{ "path.dataset_id" = {{ dictionary = "unwanted_datasets", probability = 0.7 }} }}
+
+[[operations]]
+include-operation-id = "deleteJob"
+parameters = {{ "path.job_id" = {{ dictionary = "unwanted_jobs", probability = 0.7 }} }}
+"""
 
 
 def main(arguments: list[str]) -> int:
-    """Start a stack, let schemathesis at it, and answer with its exit code."""
+    """Let schemathesis at the API, and answer with its exit code."""
     with tempfile.TemporaryDirectory(prefix="steepest-schema-") as name:
         folder = Path(name)
-        up = Up(folder / "home")
-        try:
-            up.ready()
-            real = folder / "real.toml"
-            real.write_text(_parameters(up, folder / "table.csv"))
-            run = [str(Path(sys.executable).with_name("schemathesis")), "--config-file"]
-            how = ["run", f"{up.url}/openapi.json", "--header", f"Authorization: Bearer {up.key}", "--checks", CHECKS]
-            how += ["--seed", "1", "--warnings", "off", *arguments]
-            kept = ["--phases", "fuzzing", "--exclude-method", "DELETE"]
-            made_up = folder / "made_up.toml"
-            made_up.touch()
-            return max(
-                subprocess.run([*run, str(made_up), *how, "--max-examples", "30"], cwd=folder).returncode,
-                subprocess.run([*run, str(real), *how, "--max-examples", "20", *kept], cwd=folder).returncode,
-            )
-        finally:
-            up.stop()
+        with _service(folder) as (url, key):
+            (folder / "schemathesis.toml").write_text(_config(url, key))
+            command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json"]
+            command += ["--header", f"Authorization: Bearer {key}", "--checks", ",".join(CHECKS)]
+            command += ["--seed", str(SEED), "--max-examples", str(EXAMPLES), "--warnings", "off", *arguments]
+            return subprocess.run(command, cwd=folder).returncode
 
 
-def _parameters(up: Up, table: Path) -> str:
-    """A configuration that names a data set and a job which has everything that a job can have."""
-    table.write_text(TABLE)
-    with Client(up.url, up.key) as client:
-        dataset = client.datasets.wait(client.datasets.upload(table))
-        job = client.jobs.wait(client.jobs.create(dataset=dataset, target="kind", epochs=5))
-        if job.status != "succeeded":
-            raise SystemExit(f"the job that was to be looked at {job.status}: {job.error}")
-    return f'[parameters]\ndataset_id = "{dataset.id}"\njob_id = "{job.id}"\n'
+@contextmanager
+def _service(folder: Path) -> Iterator[tuple[str, str]]:
+    """The address and a key of the API."""
+    if url := os.environ.get("STEEPEST_URL"):
+        yield url, os.environ["STEEPEST_API_KEY"]
+        return
+    up = Up(folder / "home")
+    try:
+        up.ready()
+        yield up.url, up.key
+    finally:
+        up.stop()
+
+
+def _config(url: str, key: str) -> str:
+    """Schemathesis' settings, with the ids of a data set that is ready and of a job that is over."""
+    with Client(url, key) as client:
+        dataset, unwanted = (client.datasets.wait(client.datasets.upload(DIGITS)) for _ in range(2))
+        *features, target = (column.name for column in dataset.columns or [])
+        jobs = [client.jobs.wait(client.jobs.create(dataset=dataset, target=target, epochs=3)) for _ in range(2)]
+        assert [job.status for job in jobs] == ["succeeded"] * 2, jobs
+    return CONFIG.format(
+        dataset=dataset.id,
+        unwanted_dataset=unwanted.id,
+        job=jobs[0].id,
+        unwanted_job=jobs[1].id,
+        target=target,
+        feature=features[-1],
+    )
 
 
 if __name__ == "__main__":
