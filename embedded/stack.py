@@ -56,7 +56,8 @@ class Stack:
     def _broker(self, environ: Mapping[str, str]) -> Child | None:
         if environ.get("STEEPEST_BROKER_URL", "").strip():
             return None
-        broker.make_socket_folder(self.settings.broker_socket)
+        if self.settings.broker_socket.parent != self.settings.home:
+            broker.make_socket_folder(self.settings.broker_socket)
         command = broker.broker_command(
             broker.server_program(), self.settings.home / "broker", self.settings.broker_socket
         )
