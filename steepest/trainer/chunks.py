@@ -18,7 +18,7 @@ STEPS: Final = 64
 SMALL_STEP: Final = 2e7
 """Floating-point operations of a step that is worth taking together with others: below about a millisecond."""
 
-CHUNK: Final = 8e9
+CHUNK: Final = 4e9
 """Floating-point operations of the longest chunk, in single precision: well below a quarter of a second."""
 
 ACTIVATION_BYTES: Final = 8 * 1024 * 1024
