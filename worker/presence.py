@@ -6,6 +6,8 @@ need not wait for their leases to run out.
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -27,30 +29,50 @@ def begin(here: Process) -> None:
 
 
 def _live(here: Process) -> None:
-    pause = threading.Event()
-    bury_the_dead(here)
+    _try(bury_the_dead, here)
+    due_at = time.monotonic()
     while not here.drain.asked:
-        sign(here)
-        for _ in range(max(1, int(here.settings.heartbeat_seconds / LOOK_SECONDS))):
-            if not here.drain.asked:
-                pause.wait(min(LOOK_SECONDS, here.settings.heartbeat_seconds))
-    leave(here)
+        if time.monotonic() >= due_at:
+            _try(sign, here)
+            due_at = time.monotonic() + here.settings.heartbeat_seconds
+        time.sleep(min(LOOK_SECONDS, here.settings.heartbeat_seconds))
+    _try(leave, here)
 
 
 def bury_the_dead(here: Process) -> None:
     """Let go of the jobs of this worker's dead children, and announce those that wait again."""
+    with here.database.read() as session:
+        held = attempts.held(session, here.identity.child_prefix)
+    for job_id, attempt, worker in held:
+        if not _is_dead(int(worker.rpartition("/")[2])):
+            continue
+        with here.database.write() as session:
+            state = attempts.expire(session, job_id, attempt, reason="worker_lost")
+        log.warning("worker_lost", job=job_id, attempt=attempt, lost=worker, state=state)
+        if state is JobState.QUEUED:
+            here.queue.announce_job(job_id, here.device)
+
+
+def sign(here: Process) -> None:
+    """Say that this child lives."""
+    with here.database.write() as session:
+        workers.beat(session, here.name, here.identity.queues, slots=1)
+
+
+def leave(here: Process) -> None:
+    """Say that this child is about to end."""
+    with here.database.write() as session:
+        workers.leave(session, here.name)
+
+
+def _try(act: Callable[[Process], None], here: Process) -> None:
+    """Act; what goes wrong is logged and does no lasting harm: leases run out, and the next sign comes soon."""
     try:
-        with here.database.read() as session:
-            held = attempts.held(session, here.identity.child_prefix)
-        for job_id, attempt, worker in held:
-            if _is_dead(int(worker.rpartition("/")[2])):
-                with here.database.write() as session:
-                    state = attempts.expire(session, job_id, attempt, reason="worker_lost")
-                log.warning("worker_lost", job=job_id, attempt=attempt, lost=worker, state=state)
-                if state is JobState.QUEUED:
-                    here.queue.announce_job(job_id, here.device)
+        act(here)
     except Unavailable:
-        log.warning("leases_left_to_run_out")
+        log.warning("presence_interrupted", act=act.__name__)
+    except Exception:
+        log.exception("presence_failed", act=act.__name__)
 
 
 def _is_dead(pid: int) -> bool:
@@ -60,21 +82,3 @@ def _is_dead(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return False
-
-
-def sign(here: Process) -> None:
-    """Say that this child lives."""
-    try:
-        with here.database.write() as session:
-            workers.beat(session, here.name, here.identity.queues, slots=1)
-    except Unavailable:
-        log.warning("no_sign_of_life_given")
-
-
-def leave(here: Process) -> None:
-    """Say that this child is about to end."""
-    try:
-        with here.database.write() as session:
-            workers.leave(session, here.name)
-    except Unavailable:
-        log.warning("no_farewell_given")
