@@ -69,3 +69,20 @@ def test_update_rule(settings: Settings, reference: Callable[..., Array], togeth
 
 def test_what_the_spec_supports_is_registered() -> None:
     assert sorted(OPTIMIZERS) == sorted(SUPPORTED)
+
+
+@pytest.mark.parametrize("settings", [Momentum(), Adam()], ids=["momentum", "adam"])
+@pytest.mark.parametrize("together", [1, 45])
+def test_what_a_parameter_keeps_is_forgotten_before_it_becomes_denormal(settings: Settings, together: int) -> None:
+    theta = np.zeros((1, 3), np.float32)
+    optimizer = OPTIMIZERS[settings.name](settings, theta, together)
+    plans = [optimizer.step(position) for position in range(together)]
+    for number in range(2_700):
+        if number % together == 0:
+            optimizer.aim(number)
+        optimizer.gradient[:] = [[1, 1, 0]] if number == 0 else [[0, 1e-3, 0]]
+        run(plans[number % together])
+        kept = np.abs(optimizer.slots)
+        assert not ((kept > 0) & (kept < np.finfo(np.float32).tiny)).any()
+    assert optimizer.slots[0, 0, 0] == 0
+    assert optimizer.slots[0, 0, 1] == pytest.approx(0.01, rel=1e-3)

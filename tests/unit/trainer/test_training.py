@@ -1,5 +1,6 @@
 """Whole runs against the textbook, and the same run cut in different ways."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -114,3 +115,16 @@ def test_the_data_are_left_alone() -> None:
         X, y = data_for(task, 50)
         X.flags.writeable = y.flags.writeable = False
         records_of(spec_for(task, 50, 50, epochs=2), X, y, (X, y))
+
+
+def test_there_is_never_a_second_copy_of_large_data() -> None:
+    X, y = np.ones((100_000, 60), np.float32), np.zeros((100_000, 1), np.float32)
+    y[::2] = 1
+    spec = spec_for("regression", len(X), len(X), epochs=1, layers=[{"units": 4}])
+    tracemalloc.start()
+    try:
+        records_of(spec, X, y, (X, y))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < X.nbytes / 2
