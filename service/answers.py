@@ -65,6 +65,7 @@ def job(row: JobRow, transitions: Sequence[EventRow]) -> answers.Job:
         transitions=[
             answers.Transition.model_construct(status=event.status or row.status, at=event.created_at)
             for event in transitions
+            if event.number <= row.last_event  # a later one belongs to a later look
         ],
         result=row.result,
     )

@@ -1,39 +1,62 @@
-"""The long poll of one job: a cheap look at it after each change of the database, until it is what is waited for."""
+"""Cheap looks at one job: its ETag from a few columns, and a wait until they change."""
 
-from typing import Any
+import hashlib
+from importlib.metadata import version
+from typing import Any, Final
 
 from sqlalchemy import Row, select
 
 from service.context import service
 from service.http.auth import principal
+from steepest.spec.errors import NotFound
 from steepest.spec.states import TERMINAL
 from store.models import JobRow
 
-_COLUMNS = (
-    JobRow.status,
-    JobRow.attempt,
-    JobRow.last_event,
-    JobRow.epoch,
-    JobRow.step,
-    JobRow.eta_seconds,
-    JobRow.name,
-    JobRow.labels,
-)
-"""What changes whenever the answer about a job does."""
+Look = Row[*tuple[Any, ...]]
+
+_TELLING: Final = ("status", "attempt", "last_event", "epoch", "eta_seconds", "name", "labels", "environment")
+"""Columns of which one changes whenever the answer about a job does: every change of state is an event, and the rest
+of the answer changes with a state or never."""
+
+_RELEASE: Final = version("steepest")
 
 
-def changed(job_id: str, *, any_change: bool, seconds: float) -> None:
-    """Wait until the job is over or gone, or with `any_change` differs from what it is now; `seconds` at most."""
-    query = select(*_COLUMNS).where(JobRow.account_id == principal().account_id, JobRow.id == job_id)
-    database = service().database
+def look(job_id: str) -> Look:
+    """The telling columns of a job.
 
-    def look() -> Row[*tuple[Any, ...]] | None:
-        with database.read() as session:
-            return session.execute(query).first()
+    Raises:
+        NotFound: the account has no such job.
+    """
+    return _there(job_id, _find(job_id))
 
-    first = look()
 
-    def enough(found: Row[*tuple[Any, ...]] | None) -> bool:
-        return found is None or found.status in TERMINAL or (any_change and found != first)
+def etag(job: Look | JobRow) -> str:
+    """What the answer about a job is told by; another release may answer in another form."""
+    told = [getattr(job, name) for name in _TELLING]
+    return hashlib.sha256(repr([_RELEASE, *told]).encode()).hexdigest()[:32]
 
-    service().watcher.until(look, enough, seconds)
+
+def wait(job_id: str, seen: Look, *, any_change: bool, seconds: float) -> Look:
+    """The job once it is over, or with `any_change` once it differs from `seen`; after `seconds` at most.
+
+    Raises:
+        NotFound: it has been deleted meanwhile.
+    """
+
+    def enough(found: Look | None) -> bool:
+        return found is None or found.status in TERMINAL or (any_change and found != seen)
+
+    return _there(job_id, service().watcher.until(lambda: _find(job_id), enough, seconds))
+
+
+def _find(job_id: str) -> Look | None:
+    columns = [getattr(JobRow, name) for name in _TELLING]
+    query = select(*columns).where(JobRow.account_id == principal().account_id, JobRow.id == job_id)
+    with service().database.read() as session:
+        return session.execute(query).first()
+
+
+def _there(job_id: str, found: Look | None) -> Look:
+    if found is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return found

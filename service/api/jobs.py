@@ -7,15 +7,14 @@ from flask import Response, request
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from service import answers
+from service import answers, poll
 from service.context import service
 from service.http.auth import principal
-from service.http.conditional import conditional, is_known, tagged
+from service.http.conditional import not_modified
 from service.http.idempotency import fingerprint, idempotent, replay
 from service.http.json_body import read_json
 from service.http.query import PageQuery, Query
 from service.http.resource import Resource, no_content, reply
-from service.poll import changed
 from service.submission import Submission, examine
 from steepest.spec.answers import Job, JobValidation, Page
 from steepest.spec.job import JobSpec, Metadata, MetadataKey, MetadataValue, Name
@@ -154,12 +153,19 @@ def get_job(job_id: str, query: WaitQuery) -> Response:
     With `wait` the answer comes when the job is over, or after that many seconds; with `If-None-Match` too, as soon as
     the job differs from what the ETag stands for.
     """
-    response, over = _look(job_id)
-    known = is_known(tagged(response))
-    if query.wait and not over and (known or not request.if_none_match):
-        changed(job_id, any_change=known, seconds=query.wait)
-        response, _ = _look(job_id)
-    return conditional(response)
+    asked = request.if_none_match
+    if query.wait or asked:
+        seen = poll.look(job_id)
+        known = asked.contains(poll.etag(seen))
+        if query.wait and (known or not asked):
+            seen = poll.wait(job_id, seen, any_change=known, seconds=query.wait)
+        if asked.contains(poll.etag(seen)):
+            return not_modified(poll.etag(seen))
+    with service().database.read() as session:
+        row = jobs.get(session, principal().account_id, job_id)
+        response = _answer(session, row)
+    response.set_etag(poll.etag(row))
+    return response
 
 
 @resource.operation("PATCH", "/jobs/<id:job_id>", "updateJob", scope="write", body=JobChange, answer=Job)
@@ -189,13 +195,6 @@ def delete_job(job_id: str) -> Response:
 def _examine(account_id: str, body: Any) -> Submission:
     with service().database.read() as session:
         return examine(session, account_id, body, service().settings.limits)
-
-
-def _look(job_id: str) -> tuple[Response, bool]:
-    """The answer about a job, and whether the job is over."""
-    with service().database.read() as session:
-        row = jobs.get(session, principal().account_id, job_id)
-        return _answer(session, row), row.status in TERMINAL
 
 
 def _answer(session: Session, row: JobRow, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from sqlalchemy.orm import Session
 
 from service.context import KEY
-from store import attempts, jobs
+from steepest.spec.answers import Environment, Epoch
+from store import attempts, history, jobs
 from store.database import Database
 from store.models import DEFAULT_ACCOUNT
 from store.settings import Settings
@@ -93,6 +95,43 @@ def test_a_poll_is_cheap(call: Caller, job: dict[str, Any], dataset: str) -> Non
     assert call("HEAD", path).headers["ETag"] == answer.headers["ETag"]
     waiting = call.submit(dataset)
     assert int(call("GET", f"/v1/jobs/{waiting['id']}").headers["Retry-After"]) >= 1
+
+
+def test_the_etag_differs_whenever_the_answer_does(
+    call: Caller, dataset: str, database: Database, job: dict[str, Any]
+) -> None:
+    made = call.submit(dataset)["id"]
+    environment = Environment.model_validate(job["environment"])
+    record = Epoch(epoch=1, training_loss=1.0, training_accuracy=0.5, learning_rate=0.1, seconds=0.1)
+    claims: list[attempts.Claim] = []
+
+    def claim(session: Session) -> None:
+        claims[:] = [found for found in [attempts.claim(session, made, "somebody", 60)] if found]
+
+    changes: list[Callable[[Session], object]] = [
+        claim,
+        lambda session: attempts.renew(session, claims[0], 60),
+        lambda session: attempts.start(session, claims[0], environment),
+        lambda session: attempts.progress(session, claims[0], attempts.Position(0, 3, 10, 12.5)),
+        lambda session: history.append(session, claims[0], [record]),
+        lambda session: attempts.tell(session, claims[0], "job.note", {}),
+        lambda session: jobs.change(session, DEFAULT_ACCOUNT, made, {"name": "renamed"}),
+        lambda session: jobs.change(session, DEFAULT_ACCOUNT, made, {"metadata": {"a": "b"}}),
+        lambda session: jobs.cancel(session, DEFAULT_ACCOUNT, made),
+        lambda session: attempts.release(session, claims[0]),
+    ]
+    before, moved = call("GET", f"/v1/jobs/{made}"), 0
+    for change in changes:
+        with database.write() as session:
+            change(session)
+        after = call("GET", f"/v1/jobs/{made}")
+        if after.data != before.data:
+            moved += 1
+            assert after.headers["ETag"] != before.headers["ETag"]
+            call("GET", f"/v1/jobs/{made}", 200, headers={"If-None-Match": before.headers["ETag"]})
+        call("GET", f"/v1/jobs/{made}", 304, headers={"If-None-Match": after.headers["ETag"]})
+        before = after
+    assert moved == 8
 
 
 def test_a_change_of_name_or_metadata(call: Caller, job: dict[str, Any]) -> None:

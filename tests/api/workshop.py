@@ -17,7 +17,7 @@ class Workshop:
     """Reads data sets and trains jobs when a test says so."""
 
     def __init__(self, settings: Settings, database: Database, queue: RecordingQueue) -> None:
-        drain = Drain.make()
+        drain = Drain.make(settings.home)
         self._process = Process(
             settings=replace(settings, lease_seconds=60.0),
             identity=Identity("test@here/1", ("cpu", "short"), Path(drain.path)),
