@@ -33,7 +33,7 @@ def _log(**_: Any) -> None:
 @signals.celeryd_after_setup.connect
 def _prepare_main(sender: str, **_: Any) -> None:
     """Before the first child: all that children share, loaded once."""
-    drain = Drain.make()
+    drain = Drain.make(Settings.from_environment().home / "workers")
     Identity.new(sender, list(app.amqp.queues.consume_from), drain.path).publish()
     steepest.warm_up()
     import_module("steepest.data.formats.csv")  # else the first data set of every child would wait for the parser

@@ -7,7 +7,6 @@ A mapped file does reach them, whether they are forked (Linux) or spawned (macOS
 import mmap
 import os
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Self
 
 
@@ -21,12 +20,16 @@ class Drain:
             self._byte = mmap.mmap(file.fileno(), 1)
 
     @classmethod
-    def make(cls) -> Self:
-        """A new file of one byte, for the main process to make before its children."""
-        descriptor, path = mkstemp(prefix="steepest-drain-")
-        os.write(descriptor, b"\0")
-        os.close(descriptor)
-        return cls(Path(path))
+    def make(cls, folder: Path) -> Self:
+        """A new file of one byte, for the main process to make before its children.
+
+        It is named by the process, so that files which killed workers left in `folder` are no more than their pids.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{os.getpid()}.drain"
+        path.unlink(missing_ok=True)  # a new file: nobody maps it yet
+        path.write_bytes(b"\0")
+        return cls(path)
 
     def ask(self) -> None:
         """Ask every child to checkpoint and hand its job back. Safe in a signal handler."""

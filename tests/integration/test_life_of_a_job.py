@@ -71,8 +71,6 @@ def test_a_killed_child_costs_no_bit(stack: Stack, body: dict[str, Any], calm: b
     os.kill(stack.child_of(job_id), signal.SIGKILL)
     check_recovered(stack, job_id, calm)
     assert holder.running
-    reasons = [row.data.get("reason") for row in stack.rows_of(job_id, EventRow) if row.type == "job.queued"]
-    assert reasons == [None, "worker_lost"], "the new child gives the job back; the lease need not run out"
 
 
 def test_a_killed_worker_costs_no_bit(stack: Stack, body: dict[str, Any], calm: bytes) -> None:

@@ -52,7 +52,7 @@ class Desk:
     def restart(self) -> None:
         """Another worker in the place of one that shut down."""
         self.here.drain.remove()
-        self.here = replace(self.here, drain=Drain.make())
+        self.here = replace(self.here, drain=Drain.make(self.here.settings.home))
 
     def upload(self, content: bytes) -> str:
         blob = blobs.write(self.here.database, DEFAULT_ACCOUNT, io.BytesIO(content))
@@ -91,14 +91,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, database: Database) -> Iterator[Desk]:
+def desk(tmp_path: Path, database: Database) -> Desk:
     settings = Settings(home=tmp_path, database_url=str(database.url), broker_url="memory://", lease_seconds=15.0)
-    drain = Drain.make()
+    drain = Drain.make(tmp_path)
     queue = Announcements()
     cache = Cache(settings.cache, settings.cache_bytes)
-    desk = Desk(Process(settings, Identity.new("cpu@test", ["cpu"], drain.path), database, queue, cache, drain), queue)
-    yield desk
-    desk.here.drain.remove()
+    return Desk(Process(settings, Identity.new("cpu@test", ["cpu"], drain.path), database, queue, cache, drain), queue)
 
 
 def table(rows: int = 60) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -1,12 +1,13 @@
 """A child sees what its parent sets after the fork."""
 
 import os
+from pathlib import Path
 
 from worker.drain import Drain
 
 
-def test_a_child_hears_of_the_shutdown() -> None:
-    drain = Drain.make()
+def test_a_child_hears_of_the_shutdown(tmp_path: Path) -> None:
+    drain = Drain.make(tmp_path)
     ready, go = os.pipe()
     child = os.fork()
     if child == 0:
@@ -21,3 +22,10 @@ def test_a_child_hears_of_the_shutdown() -> None:
     assert os.waitstatus_to_exitcode(status) == 0
     drain.remove()
     assert not drain.path.exists()
+
+
+def test_what_a_killed_worker_left_is_not_heard(tmp_path: Path) -> None:
+    killed = Drain.make(tmp_path)
+    killed.ask()
+    assert not Drain.make(tmp_path).asked
+    assert len(list(tmp_path.iterdir())) == 1
