@@ -105,11 +105,16 @@ class Child:
 
 def pump(source: IO[bytes], log: Path) -> None:
     """Copy lines into a log, rotated by size, until the source ends."""
-    handler = RotatingFileHandler(log, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True)
+    handler = _Log(log, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True)
     with source:
         for line in source:
             handler.emit(logging.makeLogRecord({"msg": line.decode(errors="replace").rstrip("\n")}))
     handler.close()
+
+
+class _Log(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the library's name
+        """Lose the line: a full disk must not stop the process that said it."""
 
 
 @cache
