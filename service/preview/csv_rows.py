@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import BinaryIO, Final
 
 from service.preview.rows import Row, Rows, Value, number, position
@@ -37,8 +38,7 @@ def csv_rows(source: BinaryIO, columns: Sequence[Column], limit: int, after: str
     records = _records(lines)
     if offset is None:
         next(records, None)  # the header
-        for _ in range(passed):
-            next(records, None)
+        next(islice(records, passed, passed), None)  # passes over them, and ends where the file does
     rows: list[Row] = []
     following = None
     for cells in records:

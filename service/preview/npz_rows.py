@@ -43,14 +43,15 @@ class _Array:
 
 def npz_rows(source: BinaryIO, columns: Sequence[Column], limit: int, after: str | None) -> Rows:
     """Rows of `X`, and of `y` where the archive has one."""
-    first, _ = position(after)
+    passed, _ = position(after)
     with zipfile.ZipFile(source) as archive:
         names = [name for name in ("X.npy", "y.npy") if name in archive.namelist()]
         arrays = [_open(source, archive, name) for name in names]
+        length = arrays[0].shape[0]
+        first = min(passed, length)  # a place further on may be beyond what a file can seek
         values: list[list[Any]] = []
         for array in arrays:
             values += [column.tolist() for column in array.rows(first, limit).T]
-        length = arrays[0].shape[0]
     rows = [
         Row({column.name: _value(column, cell) for column, cell in zip(columns, cells, strict=True)})
         for cells in zip(*values, strict=True)

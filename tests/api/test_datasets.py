@@ -218,7 +218,8 @@ def test_rows_by_page_and_by_number(call: Caller, dataset: str, flowers: bytes) 
         after = f"&after={page['next']}"
     assert rows == everything["data"]
     assert call.json("GET", f"{path}?limit=3&after=50")["data"] == everything["data"][50:53]
-    assert call.json("GET", f"{path}?after=1000")["data"] == []
+    for beyond in ("1000", "9" * 15):
+        assert call.json("GET", f"{path}?after={beyond}")["data"] == []
     assert len(call.json("GET", f"{path}?limit=60")["data"]) == 60
 
 
@@ -271,6 +272,7 @@ def test_rows_of_an_npz(call: Caller, workshop: Workshop, order: Any, compressed
     rest = call.json("GET", f"{path}?limit=100&after={first['next']}")
     assert [row["x0"] for row in first["data"] + rest["data"]] == list(range(12))
     assert (rest["has_more"], call.json("GET", f"{path}?after=12")["data"]) == (False, [])
+    assert call.json("GET", f"{path}?after={'9' * 15}")["data"] == []
 
 
 def test_equal_bytes_are_two_data_sets_over_one_blob(call: Caller, database: Database, flowers: bytes) -> None:
