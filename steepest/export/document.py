@@ -32,14 +32,15 @@ def document_of(model: Model) -> dict[str, Any]:
     }
 
 
-def model_of(arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> Model:
+def model_of(arrays: Mapping[str, NDArray[Any]], document: Any) -> Model:
     """The model that `arrays_of` and `document_of` describe.
 
     Raises:
         InvalidRequest: they do not fit together, or a later version wrote them.
     """
-    if document.get("version") != VERSION:
-        raise InvalidRequest(f"the file has the version {document.get('version')}; this release reads {VERSION}")
+    version = document.get("version") if isinstance(document, Mapping) else None
+    if version != VERSION:
+        raise InvalidRequest(f"the file has the version {version}; this release reads {VERSION}")
     try:
         kind = ResolvedJobSpec if "dataset" in document["spec"] else ResolvedTrainSpec
         spec = kind.model_validate_json(json.dumps(document["spec"]))

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,6 @@ def load(source: bytes | Path) -> Model:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         document = json.loads(str(arrays.pop(METADATA)))
-    except (zipfile.BadZipFile, EOFError, LookupError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, LookupError, TypeError, ValueError) as error:
         raise InvalidRequest(f"no npz file of a model: {error}") from error
     return model_of(arrays, document)

@@ -151,6 +151,20 @@ def with_arrays(**changes: Any) -> Callable[[bytes], bytes]:
     return change
 
 
+def single_array() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.zeros(3))
+    return file.getvalue()
+
+
+def damaged() -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, metadata=np.array("x" * 1_000))
+    content = bytearray(file.getvalue())
+    content[60:80] = b"\xff" * 20
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -170,6 +184,9 @@ def with_arrays(**changes: Any) -> Callable[[bytes], bytes]:
         with_metadata(target={"name": "y"}),
         with_metadata(target=3),
         with_arrays(metadata=np.array("{")),
+        with_arrays(metadata=np.array("[]")),
+        lambda content: single_array(),
+        lambda content: damaged(),
         with_arrays(metadata=None),
         with_arrays(layers_0_bias=None),
         with_arrays(layers_0_bias=np.zeros(3, np.float32)),
