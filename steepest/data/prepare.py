@@ -57,11 +57,10 @@ def prepare(
 
     Raises:
         DataUnusable: a feature is free text, a scaled value is out of range, a row's label is none of the classes,
-            or the validation rows lack a column.
+            or the validation rows lack a column or have one that the table has not.
     """
-    if validation is not None and (lacking := [name for name in (*features, target) if name not in validation.index]):
-        names = ", ".join(f'"{name}"' for name in lacking)
-        raise unusable([FieldProblem(pointer="/validation", detail=f"the validation rows lack {names}")])
+    if validation is not None:
+        _check_columns(validation, table, (*features, target))
     rows = rows_with(table, target)
     none = np.empty(0, np.intp)
     parts = Parts(rows, none, none) if validation is not None else _split(table, rows, spec, target, classes)
@@ -88,6 +87,16 @@ def prepare(
         left_out_rows=left_out,
         warnings=_warnings(target, left_out),
     )
+
+
+def _check_columns(validation: Table, table: Table, needed: Sequence[str]) -> None:
+    for words, names in (
+        ("the validation rows lack", [name for name in needed if name not in validation.index]),
+        ("only the validation rows have", [name for name in validation.names if name not in table.index]),
+    ):
+        if names:
+            detail = f"{words} " + ", ".join(f'"{name}"' for name in names)
+            raise unusable([FieldProblem(pointer="/validation", detail=detail)])
 
 
 def _split(table: Table, rows: Rows, spec: ResolvedTrainSpec, target: str, classes: Sequence[str]) -> Parts:

@@ -170,5 +170,6 @@ def _target_column(y: NDArray[Any], dtype: str | None) -> Column:
     distinct, codes = np.unique(y, return_inverse=True)
     labels = [str(value) for value in distinct.tolist()]
     ordered = in_class_order(labels)
-    place = np.array([ordered.index(label) for label in labels], np.int32)
-    return CategoricalColumn("y", place[codes], tuple(ordered), dtype)
+    place_of = {label: place for place, label in enumerate(ordered)}
+    places = np.array([place_of[label] for label in labels], np.int32)
+    return CategoricalColumn("y", places[codes], tuple(ordered), dtype)

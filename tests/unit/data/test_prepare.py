@@ -12,7 +12,7 @@ from steepest.data.facts import check_columns, input_width, target_facts
 from steepest.data.ingest import Summary
 from steepest.data.prepare import Prepared, prepare
 from steepest.data.schema import describe
-from steepest.data.table import Table
+from steepest.data.table import CategoricalColumn, Table
 from steepest.data.target import Target
 from steepest.spec.errors import DataUnusable, ValidationFailed
 from steepest.spec.resolve import Resolution, resolve, split_sizes
@@ -135,6 +135,7 @@ def test_a_validation_label_that_training_does_not_know_is_refused(y: NDArray[An
         (np.array(["a", "b"] * 100), X[:2], np.array([0, 1]), "none of the classes"),
         (np.arange(200.0), X[:2], np.array(["a", "b"]), '"y" holds no numbers'),
         (np.arange(200.0), X[:2, :1], np.arange(2.0), 'lack "x1", "x2"'),
+        (np.arange(200.0), np.ones((2, 5)), np.arange(2.0), 'only the validation rows have "x3", "x4"'),
     ],
 )
 def test_validation_rows_of_another_kind_are_refused(y: Any, features: Any, target: Any, words: str) -> None:
@@ -162,6 +163,14 @@ def test_empty_parts_are_none() -> None:
 def test_arrays_that_cannot_be_used(features: Any, target: Any, words: str) -> None:
     with pytest.raises(DataUnusable, match=words):
         Table.from_arrays(features, target)
+
+
+def test_as_many_labels_as_rows_are_no_trouble() -> None:
+    # Searching the list of labels for each of them would keep this busy for minutes.
+    y = np.array([f"row {row}" for row in range(100_000)])
+    column = Table.from_arrays(np.zeros((len(y), 1)), y)["y"]
+    assert isinstance(column, CategoricalColumn)
+    assert column.categories[column.codes[77]] == "row 77"
 
 
 def test_arrays_are_wrapped_not_copied() -> None:
