@@ -75,7 +75,7 @@ def resolve(spec: TrainSpec, target: TargetFacts, validation_rows: int | None = 
             warnings.append(f"{target.rows} rows are too few for every part of the split; a part is empty")
     else:
         training, validation, test = target.rows, validation_rows, 0
-    if training < 1:
+    if training < 1 and target.rows:
         problems.append(FieldProblem(pointer="/split", detail="the split leaves no training rows"))
     if spec.early_stopping is not None and not validation and _insists_on_validation(spec.early_stopping):
         problems.append(
@@ -94,7 +94,7 @@ def resolve(spec: TrainSpec, target: TargetFacts, validation_rows: int | None = 
         "loss": ResolvedLoss(**(dict(spec.loss) | {"name": loss})),
         "epochs": epochs,
         "batch_size": batch_size,
-        "early_stopping": _early_stopping(spec.early_stopping, epochs, validation),
+        "early_stopping": _early_stopping(spec.early_stopping, epochs, validation, warnings),
         "device": "cpu" if spec.device == "auto" else spec.device,
     }
     resolved = ResolvedTrainSpec(**{name: fields[name] for name in TrainSpec.model_fields})
@@ -238,8 +238,14 @@ def _epochs(spec: TrainSpec, rows: int, batch_size: int | str) -> int:
     return min(1_000, max(50, ceil(2_000 / steps_per_epoch(rows, batch_size))))
 
 
-def _early_stopping(requested: EarlyStopping | None, epochs: int, validation_rows: int) -> ResolvedEarlyStopping | None:
-    if requested is None or (requested.monitor.startswith("validation") and not validation_rows):
+def _early_stopping(
+    requested: EarlyStopping | None, epochs: int, validation_rows: int, warnings: list[str]
+) -> ResolvedEarlyStopping | None:
+    if requested is None:
+        return None
+    if requested.monitor.startswith("validation") and not validation_rows:
+        if requested.model_fields_set:
+            warnings.append('there are no validation rows: early stopping is off; it could monitor "training_loss"')
         return None
     patience = max(10, epochs // 5) if requested.patience == "auto" else requested.patience
     return ResolvedEarlyStopping(**(dict(requested) | {"patience": patience}))

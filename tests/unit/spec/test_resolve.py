@@ -109,6 +109,18 @@ def test_what_cannot_be_is_named_by_its_pointer(target: TargetFacts, fields: dic
     assert pointer in problems_of(target, **fields)
 
 
+def test_a_target_without_values_is_all_there_is_to_say() -> None:
+    assert set(problems_of(TargetFacts("y", 0, 0, True, False, (), ()))) == {"/target"}
+
+
+def test_early_stopping_that_was_asked_for_is_not_dropped_in_silence() -> None:
+    unvalidated: dict[str, Any] = {"split": {"validation": 0.0}}
+    asked = resolve(spec(**unvalidated, early_stopping={"patience": 3}), numbers())
+    assert (asked.spec.early_stopping, len(asked.warnings)) == (None, 1)
+    assert "training_loss" in asked.warnings[0]
+    assert resolve(spec(**unvalidated), numbers()).warnings == ()
+
+
 def test_several_problems_are_told_at_once() -> None:
     found = problems_of(
         classes(5, 5, 5), task="regression", output_activation="softmax", split={"method": "stratified"}
