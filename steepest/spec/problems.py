@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,6 +13,15 @@ from steepest.spec.names import OptimizerName
 from steepest.spec.optimizers import SUPPORTED as SUPPORTED_OPTIMIZERS
 
 M = TypeVar("M", bound=BaseModel)
+
+WORDS: Final = {
+    "tuple_type": "must be a list",
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "too_short": "must hold at least {min_length}, not {actual_length}",
+    "too_long": "must hold at most {max_length}, not {actual_length}",
+}
+"""What JSON calls the things that pydantic calls by their Python names, by the kind of error."""
 
 
 def parse(model: type[M], body: Any) -> M:
@@ -34,7 +43,12 @@ def failed(error: ValidationError, model: type[BaseModel], body: Any) -> Validat
     """The one error that stands for all of pydantic's errors about `body`."""
     found: dict[str, list[str]] = {}
     kinds: set[str] = set()
-    for item in error.errors(include_url=False):
+    items = error.errors(include_url=False)
+    # An object whose name a later release brings: its other fields come with it.
+    later = {item["loc"][:-1] for item in items if item["type"] == NOT_YET and item["loc"][-1:] == ("name",)}
+    for item in items:
+        if item["type"] == "extra_forbidden" and item["loc"][:-1] in later:
+            continue
         pointer, kind, detail = _explain(item, model, body)
         details = found.setdefault(pointer, [])
         if detail not in details:
@@ -70,8 +84,8 @@ def _explain(item: ErrorDetails, model: type[BaseModel], body: Any) -> tuple[str
     if kind == "extra_forbidden":
         name = str(path[-1])
         detail = f'unknown field "{name}"' + suggestion(name, _siblings(item["loc"], model, body))
-    elif kind == "tuple_type":
-        detail = "must be a list"
+    elif kind in WORDS:
+        detail = WORDS[kind].format(**item.get("ctx", {}))
     elif kind == "missing":
         detail = "this field is required"
     elif kind == "literal_error":

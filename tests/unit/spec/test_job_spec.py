@@ -102,6 +102,7 @@ def test_all_problems_are_named_at_once_with_their_places() -> None:
         ("loss", {"sample_weight": "w"}),
         ("optimizer", {"name": "lbfgs"}),
         ("schedule", {"name": "cosine"}),
+        ("schedule", {"name": "exponential", "factor": 0.95}),
         ("schedule", {"warmup_epochs": 3}),
         ("regularization", {"l2": 0.1}),
         ("preprocess", {"numeric": "robust"}),
@@ -146,6 +147,20 @@ def test_what_a_later_release_brings_is_refused_and_never_ignored(field: str, va
 )
 def test_a_wrong_value_is_named_by_its_pointer(body: Any, pointer: str) -> None:
     assert pointer in problems_of(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ([], "must be an object"),
+        (LEAST | {"loss": "huber"}, "must be an object"),
+        (LEAST | {"metadata": []}, "must be an object"),
+        (LEAST | {"features": []}, "must hold at least 1, not 0"),
+        (LEAST | {"layers": [{}] * 65}, "must hold at most 64, not 65"),
+    ],
+)
+def test_problems_are_told_in_the_words_of_json(body: Any, detail: str) -> None:
+    assert list(problems_of(body).values()) == [detail]
 
 
 def test_a_mixture_of_wrong_and_not_yet_is_a_plain_validation_error() -> None:
