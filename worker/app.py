@@ -19,7 +19,7 @@ from worker.identity import Identity
 from worker.process import this_process
 
 app = celery_app("worker.app", Settings.from_environment().broker_url)
-app.conf.include = ["worker.tasks"]
+app.conf.update(include=["worker.tasks"], worker_pool="worker.pool:TaskPool")
 
 
 @signals.setup_logging.connect

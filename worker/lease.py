@@ -16,7 +16,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS: Final = 0.3
+LOOK_SECONDS: Final = 0.2
 """Between two looks at the state: a cancelled job stops within a second, of which the trainer takes a quarter."""
 
 HUNG_SECONDS: Final = 900.0

@@ -49,7 +49,7 @@ def _attempt(here: Process, claim: Claim, lease: Lease) -> None:
         log.info("attempt_succeeded")
     except Stopped as stopped:
         if lease.may_write:
-            _let_go(here, claim, lease, stopped.why)
+            _let_go(here, training, claim, lease, stopped.why)
         raise
     except FencedOff:
         raise
@@ -63,9 +63,12 @@ def _attempt(here: Process, claim: Claim, lease: Lease) -> None:
         persist(here.database, lease, fail)
 
 
-def _let_go(here: Process, claim: Claim, lease: Lease, why: Stop) -> None:
-    state = persist(here.database, lease, lambda session: attempts.release(session, claim, why.value))
-    if state is JobState.QUEUED:
+def _let_go(here: Process, training: Training, claim: Claim, lease: Lease, why: Stop) -> None:
+    def release(session: Session) -> JobState:
+        training.record(session)
+        return attempts.release(session, claim, why.value)
+
+    if persist(here.database, lease, release) is JobState.QUEUED:
         here.queue.announce_job(claim.job_id, here.device)
 
 

@@ -30,13 +30,16 @@ from store.attempts import Claim
 from store.checkpoints import Kind
 from store.database import Database
 from worker.attempt import persist, through_outage
-from worker.lease import Lease
+from worker.lease import Lease, Stop
 from worker.recorder import Recorder
 
 log = structlog.get_logger(__name__)
 
 SOON_SECONDS: Final = 1.0
 """Between checkpoints of an attempt that follows a failure: whatever ends it, the next one gets further."""
+
+QUICK_BYTES: Final = 4 << 20
+"""Weights that are stored in a moment."""
 
 Weights = NDArray[np.floating[Any]]
 
@@ -93,24 +96,35 @@ class Saver:
         """Whether it is time for a checkpoint."""
         return self._clock() - self._saved_at >= self._every
 
-    def checkpoint(self, state: State, recorder: Recorder) -> None:
+    def checkpoint(self, state: State, recorder: Recorder, *, resumable: bool = True) -> None:
         """Store a state to go on from, with the epochs that led there, and the best weights if they are new."""
         stored = self._stored(
             _Place(state.epoch - 1, state.step, "last", state.theta[0]), state.best_epoch, state.best[0]
         )
-        resumable = self._write(tensors.save(state.to_arrays()))
+        state_blob_id = self._write(tensors.save(state.to_arrays())) if resumable else None
 
         def write(session: Session) -> None:
             recorder.write(session)
             for (epoch, step), (kinds, blob_id) in stored.items():
                 here = "last" in kinds
-                checkpoints.save(session, self._claim, epoch, step, kinds, blob_id, resumable if here else None)
+                checkpoints.save(session, self._claim, epoch, step, kinds, blob_id, state_blob_id if here else None)
 
         persist(self._database, self._lease, write)
         recorder.written()
         self._best_epoch = state.best_epoch
         self._saved_at = self._clock()
         log.info("checkpoint_saved", epoch=state.epoch - 1, step=state.step)
+
+    def last_words(self, state: State, recorder: Recorder, why: Stop) -> None:
+        """What an attempt stores that shall stop.
+
+        Nobody goes on from where a job was cancelled, so its weights are enough; and who cancelled waits for it to
+        stop, so large ones stay as the last checkpoint has them.
+        """
+        if why is not Stop.CANCEL:
+            self.checkpoint(state, recorder)
+        elif state.theta.nbytes <= QUICK_BYTES:
+            self.checkpoint(state, recorder, resumable=False)
 
     def finish(self, run: Finished, recorder: Recorder, *, bit_exact: bool) -> None:
         """Measure the weights that predictions use, and end the job as succeeded with all its weights."""

@@ -2,8 +2,8 @@
 
 import structlog
 from sqlalchemy.orm import Session
-from steepest.run import limited_threads, numeric_environment
 
+from steepest.run import limited_threads, numeric_environment
 from steepest.spec.resolve import steps_per_epoch
 from steepest.trainer.fit import EpochRecord, Finished, Progress, fit
 from steepest.trainer.network import Network
@@ -73,9 +73,9 @@ class Training:
         """Save a checkpoint when one is due, and stop when asked to."""
         try:
             self._look()
-        except Stopped:
+        except Stopped as stopped:
             if self._lease.may_write:
-                saver.checkpoint(item.state(), recorder)
+                saver.last_words(item.state(), recorder, stopped.why)
             raise
         if saver.is_due:
             saver.checkpoint(item.state(), recorder)

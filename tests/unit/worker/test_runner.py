@@ -13,7 +13,7 @@ from steepest.spec.answers import Environment
 from steepest.spec.errors import Unavailable
 from steepest.spec.states import JobState
 from steepest.trainer.fit import EpochRecord
-from store import attempts, jobs
+from store import attempts, checkpoints, jobs
 from store.database import Database
 from store.models import DEFAULT_ACCOUNT, CheckpointRow, ChunkRow, JobRow
 from tests.unit.worker.conftest import Desk, Item, table
@@ -135,6 +135,25 @@ def test_a_cancelled_job_keeps_its_last_checkpoint(desk: Desk, dataset: str, bef
     assert desk.epochs(job_id) == list(range(1, job.epoch + 1))
     assert desk.weights(job_id)
     assert desk.queue.jobs == []
+
+
+def test_large_weights_keep_nobody_waiting_who_cancels(
+    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving, "QUICK_BYTES", 0)
+    job_id = desk.submit(dataset, epochs=100_000)
+
+    def cancel() -> None:
+        with desk.here.database.write() as session:
+            jobs.cancel(session, DEFAULT_ACCOUNT, job_id)
+
+    before_each(at_epoch(2, cancel))
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert job.status is JobState.CANCELLED
+    assert desk.epochs(job_id) == list(range(1, job.epoch + 1))
+    with desk.here.database.read() as session:
+        assert checkpoints.find(session, job, "last") is None
 
 
 def test_an_attempt_that_lost_its_job_writes_nothing(desk: Desk, dataset: str, before_each: Hook) -> None:
