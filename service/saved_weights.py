@@ -24,7 +24,7 @@ def saved(session: Session, job_id: str, which: str | None) -> tuple[JobRow, Blo
     job = jobs.get(session, account_id, job_id)
     row = checkpoints.find(session, job, which or _used_for_predictions(job))
     if row is None:
-        if job.epoch == 0 or checkpoints.find(session, job, "last") is None:
+        if which in (None, "best") or checkpoints.find(session, job, "last") is None:
             raise Conflict(_none_yet(job), state=job.status.value)
         raise NotFound(
             f'there is no checkpoint "{which}"; {request.path.rsplit("/", 1)[0]}/checkpoints lists those kept'

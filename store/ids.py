@@ -30,7 +30,7 @@ def new_id(prefix: str) -> str:
 
 def earliest(prefix: str, moment: datetime, slack: timedelta = timedelta(hours=1)) -> str:
     """An id that sorts before all that were made at `moment` or later, by clocks that differ by at most `slack`."""
-    milliseconds = max(0, int((moment - slack).timestamp() * 1000))
+    milliseconds = max(0, int((moment.timestamp() - slack.total_seconds()) * 1000))
     return _compose(prefix, milliseconds << 12, 0)
 
 

@@ -126,7 +126,7 @@ def list_datasets(query: PageQuery) -> Response:
     answer=Dataset,
     statuses={304: "The data set is still as the ETag says."},
     headers={"ETag": "Differs whenever the data set does."},
-    request_headers=("If-None-Match",),
+    request_headers=("If-Match", "If-None-Match"),
 )
 def get_dataset(dataset_id: str) -> Response:
     """Look at a data set: its state and, once it is ready, its columns with their statistics."""
@@ -159,7 +159,7 @@ def list_rows(dataset_id: str, query: RowsQuery) -> Response:
     content=("text/csv", "application/x-npz"),
     statuses={206: "The bytes of the Range.", 304: "The content still has this ETag."},
     headers={"ETag": "The SHA-256 of the file.", "Accept-Ranges": "`bytes`."},
-    request_headers=("Range", "If-None-Match"),
+    request_headers=("Range", "If-Match", "If-None-Match"),
 )
 def get_content(dataset_id: str) -> Response:
     """Download the bytes that were uploaded."""

@@ -1,10 +1,11 @@
 """Training jobs: submit, look, list, wait, cancel, change, delete."""
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from flask import Response, request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from service import answers, poll
@@ -43,6 +44,13 @@ def _rfc_3339(text: str) -> str:
     return text
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC the time must lie in the years 1 to 9999") from None
+
+
 class SubmitQuery(Query):
     """How to submit."""
 
@@ -58,7 +66,7 @@ class JobsQuery(PageQuery):
     metadata: dict[MetadataKey, MetadataValue] = Field(
         default={}, max_length=8, description="Only jobs with this metadata: `metadata[key]=value`."
     )
-    created_after: Annotated[AwareDatetime, BeforeValidator(_rfc_3339)] | None = Field(
+    created_after: Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)] | None = Field(
         default=None, description="Only jobs created later, RFC 3339."
     )
 

@@ -40,7 +40,7 @@ class WeightsQuery(Query):
     content=tuple(MIMETYPES.values()),
     statuses={206: "The bytes of the Range.", 304: "The content still has this ETag."},
     headers={"ETag": "The SHA-256 of the file.", "Accept-Ranges": "`bytes`."},
-    request_headers=("Range", "If-None-Match"),
+    request_headers=("Range", "If-Match", "If-None-Match"),
 )
 def get_weights(job_id: str, query: WeightsQuery) -> Response:
     """Download the weights, with the spec and all that was learned from the training rows inside."""

@@ -4,9 +4,11 @@ from typing import BinaryIO
 
 from flask import Response, request, send_file
 
+from service.http.conditional import unless_failed
+
 
 def download(source: BinaryIO, *, size: int, sha256: str, mimetype: str, filename: str) -> Response:
-    """`source` as an answer to GET or HEAD: 200, or 206, 304 and 416 as the request's headers call for.
+    """`source` as an answer to GET or HEAD: 200, or 206, 304, 412 and 416 as the request's headers call for.
 
     Args:
         source: A seekable file; closed with the response.
@@ -19,9 +21,10 @@ def download(source: BinaryIO, *, size: int, sha256: str, mimetype: str, filenam
         source, mimetype=mimetype, as_attachment=True, download_name=filename, conditional=False, etag=sha256
     )
     response.content_length = size
-    response.headers.pop("Cache-Control", None)
+    for name in ("Cache-Control", "Expires"):  # every answer's own rule: asked again each time, by the ETag
+        response.headers.pop(name, None)
     # Several ranges at once, other units, or a header that is none: answered by the whole (RFC 9110, section 14.2).
     asked = request.range
     one_range = asked is not None and asked.units == "bytes" and len(asked.ranges) == 1
     response.make_conditional(request, accept_ranges=True, complete_length=size if one_range else None)
-    return response
+    return unless_failed(response)

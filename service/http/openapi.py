@@ -4,6 +4,7 @@ The schemas come from pydantic in one pass, so that each model appears once unde
 every status it may answer, errors as problem documents.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from service.http.json_body import JSON
 from service.http.problems import MIMETYPE, STATUSES
 from service.http.request_id import HEADER as REQUEST_ID
 from service.http.resource import OPERATIONS, Operation
-from steepest.spec.errors import Problem, RangeNotSatisfiable
+from steepest.spec.errors import PreconditionFailed, Problem, RangeNotSatisfiable
 
 SECURITY: Final = "key"
 REF: Final = "#/components/schemas/{model}"
@@ -49,6 +50,10 @@ class _Schemas(GenerateJsonSchema):
         if self._config.ser_json_inf_nan != "strings":
             return number
         return {"anyOf": [number, {"enum": ["NaN", "Infinity", "-Infinity"]}]}
+
+    def normalize_name(self, name: str) -> str:
+        of_what = re.fullmatch(r"Page\[(Union\[)?([A-Za-z, ]+)\]*", name)
+        return of_what[2].replace(", ", "Or") + "Page" if of_what else super().normalize_name(name)
 
 
 def complete(document: Any) -> Any:
@@ -165,8 +170,9 @@ def _responses(declared: Operation, refs: Mapping[Any, JsonSchemaValue]) -> dict
             "headers": headers | own,
             "content": {JSON: {"schema": refs[model]}},
         }
+    headers_of = {RangeNotSatisfiable: "Range", PreconditionFailed: "If-Match"}
     for kind in STATUSES:
-        if kind is not RangeNotSatisfiable or 206 in declared.statuses:
+        if kind not in headers_of or headers_of[kind] in declared.request_headers:
             responses[str(kind.status)] = {"$ref": f"#/components/responses/{kind.__name__}"}
     return responses
 
@@ -176,7 +182,7 @@ def _error_responses() -> dict[str, Any]:
     retry = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
     return {
         kind.__name__: {
-            "description": (kind.__doc__ or kind.title).strip(),
+            "description": f"{kind.status} {kind.title}. {(kind.__doc__ or '').strip()}",
             "headers": headers | (retry if kind.status in (429, 503) else {}),
             "content": {MIMETYPE: {"schema": {"$ref": REF.format(model="Problem")}}},
         }
@@ -190,6 +196,7 @@ def _shared_parameters() -> dict[str, Any]:
         for name, text in {
             REQUEST_ID: "A name for this request; made up when absent.",
             "Idempotency-Key": "Makes a repeated create answer with the first answer; at most 255 characters.",
+            "If-Match": "Answer 412 when the content no longer has this ETag.",
             "If-None-Match": "Answer 304 when the content still has this ETag.",
             "Range": "The bytes wanted, `bytes=first-last`.",
         }.items()

@@ -7,6 +7,7 @@ SteepestError
 ├── NotFound 404
 ├── MethodNotAllowed 405
 ├── Conflict 409
+├── PreconditionFailed 412
 ├── RequestTooLarge 413
 ├── UnsupportedMediaType 415
 ├── RangeNotSatisfiable 416
@@ -131,6 +132,12 @@ class Conflict(SteepestError):
     """The state of the thing does not allow this now. The detail says the state and what is possible."""
 
     status, code, title = 409, "conflict", "Not possible in this state"
+
+
+class PreconditionFailed(SteepestError):
+    """The content is no longer the one that `If-Match` names."""
+
+    status, code, title = 412, "precondition_failed", "The content is another one"
 
 
 class RequestTooLarge(SteepestError):

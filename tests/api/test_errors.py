@@ -100,6 +100,8 @@ def test_a_json_body_over_the_limit_is_413(call: Caller) -> None:
         ("created_after=yesterday", ["/query/created_after"]),
         ("created_after=0.5", ["/query/created_after"]),
         ("created_after=2026-01-01T00:00:00", ["/query/created_after"]),
+        ("created_after=0001-01-01T00:00:00%2B01:00", ["/query/created_after"]),
+        ("created_after=9999-12-31T23:59:59-01:00", ["/query/created_after"]),
         ("metadata=x", ["/query/metadata"]),
         ("Metadata[k]=x", ["/query/Metadata[k]"]),
     ],

@@ -165,6 +165,8 @@ def test_lists_filter_and_page(call: Caller, workshop: Workshop, dataset: str, f
     assert listed("metadata[team]=b%20%26%20c") == [three["id"]]
     assert listed(f"created_after={two['created_at']}") == [three["id"]]
     assert listed("created_after=2999-01-01T00:00:00%2B02:00") == []
+    assert listed("created_after=0001-01-01T00:00:00Z") == [three["id"], two["id"], one["id"]]
+    assert listed("created_after=9999-12-31T23:59:59Z") == []
     assert listed(f"name=two&dataset={dataset}&status=queued") == [two["id"]]
     page = call.json("GET", "/v1/jobs?limit=2")
     assert listed(f"limit=2&after={page['next']}") == [one["id"]]

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load as load_safetensors
+from sqlalchemy import update
 
 from steepest.export import safetensors
+from store.database import Database
+from store.models import CheckpointRow
 from tests.api.caller import Caller
 from tests.api.workshop import Workshop
 
@@ -57,6 +60,9 @@ def test_ranges(call: Caller, job: dict[str, Any], form: str) -> None:
     assert call("GET", path, 200, headers={"Range": "bytes=0-9", "If-Range": '"other"'}).data == whole.data
     call("GET", path, 206, headers={"Range": "bytes=0-9", "If-Range": whole.headers["ETag"]})
     assert call("GET", path, 304, headers={"If-None-Match": whole.headers["ETag"]}).data == b""
+    assert call("GET", path, headers={"If-Match": whole.headers["ETag"]}).data == whole.data
+    assert call.json("GET", path, 412, headers={"If-Match": '"other"'})["code"] == "precondition_failed"
+    assert "Expires" not in whole.headers
     head = call("HEAD", path)
     assert (head.content_length, head.headers["Accept-Ranges"], head.data) == (size, "bytes", b"")
 
@@ -84,6 +90,19 @@ def test_a_job_without_weights_yet_is_409(call: Caller, dataset: str) -> None:
     call("POST", f"{path}/predictions", 409, json={"rows": [{"length": 5.0}]})
     call("POST", f"{path}/cancel")
     assert "cancelled" in call.json("GET", f"{path}/weights", 409)["detail"]
+
+
+def test_a_job_whose_best_weights_are_still_to_come_is_409(
+    call: Caller, database: Database, job: dict[str, Any]
+) -> None:
+    """A checkpoint in the middle of the first epoch has last weights, but no best ones."""
+    with database.write() as session:
+        session.execute(update(CheckpointRow).where(CheckpointRow.is_best).values(is_best=False))
+    path = f"/v1/jobs/{job['id']}"
+    for asked in ("", "?checkpoint=best"):
+        assert "has no weights" in call.json("GET", f"{path}/weights{asked}", 409)["detail"]
+    call("POST", f"{path}/predictions", 409, json={"rows": [{}]})
+    call("GET", f"{path}/weights?checkpoint=last")
 
 
 def test_predictions_of_named_and_of_ordered_rows(call: Caller, job: dict[str, Any]) -> None:
