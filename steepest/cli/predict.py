@@ -5,7 +5,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
 BATCH = 10_000
 """Rows in one request: the service's own limit."""
+BATCH_BYTES = 8 << 20
+"""JSON of the rows in one request: half of what the service takes, which rows of many columns reach sooner."""
 LEADING_ZERO = re.compile(r"[+-]?0\d")
 """Such a number is a name: a postcode, an article."""
 
@@ -47,11 +48,11 @@ def predict(service: Service, job: str, file: Path) -> None:
 
 
 def _predicted(client: "Client", job: str, rows: Iterator[Any]) -> Iterator["ClassPrediction | ValuePrediction"]:
-    """Predictions, a request for every `BATCH` rows."""
+    """Predictions, batch by batch."""
     from steepest.spec.errors import ValidationFailed
 
     done = 0
-    while batch := list(islice(rows, BATCH)):
+    for batch in _batches(rows):
         try:
             yield from client.predictions.create(job, batch)
         except ValidationFailed as error:
@@ -62,6 +63,21 @@ def _predicted(client: "Client", job: str, rows: Iterator[Any]) -> Iterator["Cla
                 ) from error
             raise
         done += len(batch)
+
+
+def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
+    """The rows in lists that fit into a request."""
+    batch: list[Any] = []
+    size = 0
+    for row in rows:
+        length = len(json.dumps(row))
+        if batch and (len(batch) == BATCH or size + length > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += length
+    if batch:
+        yield batch
 
 
 def _json_rows(file: Path) -> Iterator[Any]:

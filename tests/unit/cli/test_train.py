@@ -258,8 +258,11 @@ def test_files_without_good_rows(rows: Callable[[str, str], str], name: str, con
     assert said in shown.stderr
 
 
-def test_many_rows_are_several_requests(rows: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("steepest.cli.predict.BATCH", 2)
+@pytest.mark.parametrize(("limit", "value"), [("BATCH", 2), ("BATCH_BYTES", 2 * len('{"x0": 1.0}'))])
+def test_many_rows_are_several_requests(
+    rows: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    monkeypatch.setattr(f"steepest.cli.predict.{limit}", value)
     service = FakeService()
     shown = run(service, "predict", JOB, rows("a.csv", "x0\n" + "1\n" * 5))
     assert [len(json.loads(r.content)["rows"]) for r in service.requests if r.method == "POST"] == [2, 2, 1]
