@@ -12,10 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine, text
 
 from store import migrate
 from store.database import Database, parse_url
+
+# No test judges how long something takes: a machine with other work to do is no bug.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 SERVER = os.environ.get("STEEPEST_TEST_DATABASE_URL", "")
 

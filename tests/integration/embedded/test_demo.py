@@ -49,9 +49,11 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     with start(folder) as process:
         eventually((folder / "home" / "url").exists, "the demo's service")
+        process.send_signal(signal.SIGSTOP)  # so that it is not over before it is interrupted
         below = descendants(process.pid)
         assert len(below) >= 6
         process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
         process.communicate()
     assert process.returncode != 0
     assert not left_of(below)
