@@ -21,7 +21,12 @@ from store.blob_reader import CHUNK, BlobDamaged, BlobReader
 from store.database import Database, now
 from store.models import BlobRow, BlobState, ChunkRow
 
-__all__ = ["CHUNK", "KEPT", "BlobDamaged", "BlobReader", "get", "hold", "let_go", "read_all", "write"]
+__all__ = ["CHUNK", "KEPT", "BlobDamaged", "BlobGone", "BlobReader", "get", "hold", "let_go", "read_all", "write"]
+
+
+class BlobGone(Unavailable):
+    """Bytes that waited to be referred to have been removed: to be stored anew."""
+
 
 KEPT: Final = timedelta(minutes=10)
 """How long an unfinished upload, or a blob that nothing refers to, is left alone after its last sign of life."""
@@ -77,7 +82,7 @@ def hold(session: Session, account_id: str, blob_id: str) -> BlobRow:
     """Keep a complete blob from now on, because this transaction writes a row that refers to it.
 
     Raises:
-        Unavailable: it waited for so long that it has been swept; the same request stores it anew.
+        BlobGone: it has been swept, because it waited for long, or because others had the same bytes and let them go.
     """
     statement = (
         update(BlobRow)
@@ -88,7 +93,7 @@ def hold(session: Session, account_id: str, blob_id: str) -> BlobRow:
     )
     row = session.scalars(statement).one_or_none()
     if row is None:
-        raise Unavailable("The stored bytes are no longer there; send them again.")
+        raise BlobGone("The stored bytes are no longer there; send them again.")
     return row
 
 

@@ -54,7 +54,7 @@ def create(
     """Save a data set over a complete blob. The caller announces it, once this transaction is committed.
 
     Raises:
-        Unavailable: the blob has been swept in the meantime.
+        BlobGone: the blob has been swept in the meantime.
     """
     blob = blobs.hold(session, account_id, blob_id)
     moment = now(session)

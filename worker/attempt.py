@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from steepest.spec.errors import JobError, JobFailed, OutOfMemory, Unavailable
+from store.blobs import BlobGone
 from store.database import Database
 from worker.lease import Lease, Stop, Stopped
 
@@ -40,6 +41,7 @@ def persist(database: Database, lease: Lease, write: Callable[[Session], T]) -> 
     Every such write is fenced, and says the same when it is repeated after an answer that got lost.
 
     Raises:
+        BlobGone: bytes that it refers to are no longer there.
         FencedOff: the attempt no longer holds what it writes to.
         Stopped: the outage outlasted the lease.
     """
@@ -60,6 +62,8 @@ def through_outage(lease: Lease, act: Callable[[], T]) -> T:
     while True:
         try:
             return act()
+        except BlobGone:
+            raise  # no outage: to wait for it is to wait for ever
         except Unavailable:
             if not lease.may_write:
                 raise Stopped(lease.stop or Stop.CUT_OFF) from None

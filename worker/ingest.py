@@ -4,6 +4,7 @@ import time
 
 import structlog
 
+from steepest.spec.errors import Unavailable
 from store import blobs, datasets
 from store.datasets import DatasetClaim
 from store.fence import FencedOff
@@ -54,6 +55,10 @@ def _read(here: Process, claim: DatasetClaim, lease: Lease) -> None:
             persist(here.database, lease, lambda session: datasets.release(session, claim))
             here.queue.announce_dataset(claim.dataset_id)
         raise
+    except Unavailable:
+        # Not the data's fault, and not announced here: the reconciler comes when the database is back.
+        persist(here.database, lease, lambda session: datasets.release(session, claim))
+        raise Stopped(Stop.CUT_OFF) from None
     except Exception as error:
         problem = explained(error)
         persist(here.database, lease, lambda session: datasets.mark_failed(session, claim, problem))

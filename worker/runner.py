@@ -5,6 +5,7 @@ import time
 import structlog
 from sqlalchemy.orm import Session
 
+from steepest.spec.errors import Unavailable
 from steepest.spec.states import JobState
 from store import attempts
 from store.attempts import Claim, FencedOff
@@ -53,6 +54,10 @@ def _attempt(here: Process, claim: Claim, lease: Lease) -> None:
         raise
     except FencedOff:
         raise
+    except Unavailable:
+        # Not the job's fault, and not announced here: the reconciler comes when the database is back.
+        _release(here, training, claim, lease, Stop.CUT_OFF)
+        raise Stopped(Stop.CUT_OFF) from None
     except Exception as error:
         problem = explained(error)
 
@@ -64,12 +69,16 @@ def _attempt(here: Process, claim: Claim, lease: Lease) -> None:
 
 
 def _let_go(here: Process, training: Training, claim: Claim, lease: Lease, why: Stop) -> None:
+    if _release(here, training, claim, lease, why) is JobState.QUEUED:
+        here.queue.announce_job(claim.job_id, here.device)
+
+
+def _release(here: Process, training: Training, claim: Claim, lease: Lease, why: Stop) -> JobState:
     def release(session: Session) -> JobState:
         training.record(session)
         return attempts.release(session, claim, why.value)
 
-    if persist(here.database, lease, release) is JobState.QUEUED:
-        here.queue.announce_job(claim.job_id, here.device)
+    return persist(here.database, lease, release)
 
 
 def _asking(here: Process, claim: Claim) -> Ask:

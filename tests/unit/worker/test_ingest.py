@@ -3,8 +3,10 @@
 import pytest
 
 from steepest.data.ingest import ingest as read
+from steepest.spec.errors import Unavailable
 from steepest.spec.states import DatasetState
 from store import datasets
+from store.blob_reader import BlobReader
 from tests.unit.worker.conftest import Desk, csv
 from worker import ingest, loading
 
@@ -88,3 +90,19 @@ def test_a_reader_that_lost_its_data_set_writes_nothing(desk: Desk, monkeypatch:
     monkeypatch.setattr(loading, "ingest", lose)
     ingest.run(desk.here, dataset_id)
     assert desk.dataset(dataset_id).status is DatasetState.VALIDATING
+
+
+def test_an_outage_while_reading_is_no_failure_of_the_data(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset_id = desk.upload(csv())
+    with monkeypatch.context() as outage:
+        outage.setattr(BlobReader, "_fetch", away)
+        ingest.run(desk.here, dataset_id)
+    row = desk.dataset(dataset_id)
+    assert (row.status, row.worker, row.failures) == (DatasetState.VALIDATING, None, 0)
+    assert row.announce_at is not None
+    ingest.run(desk.here, dataset_id)
+    assert desk.dataset(dataset_id).status is DatasetState.READY
+
+
+def away(*_: object) -> None:
+    raise Unavailable("away")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -13,9 +14,9 @@ from steepest.spec.answers import Environment
 from steepest.spec.errors import Unavailable
 from steepest.spec.states import JobState
 from steepest.trainer.fit import EpochRecord
-from store import attempts, checkpoints, jobs
+from store import attempts, blobs, checkpoints, jobs
 from store.database import Database
-from store.models import DEFAULT_ACCOUNT, CheckpointRow, ChunkRow, JobRow
+from store.models import DEFAULT_ACCOUNT, BlobRow, CheckpointRow, ChunkRow, JobRow
 from tests.unit.worker.conftest import Desk, Item, table
 from worker import runner, saving, training
 
@@ -233,6 +234,45 @@ def test_an_outage_loses_no_record(
     before_each(at_epoch(2, lambda: setattr(outage, "left", 6)))
     runner.run(desk.here, job_id)
     assert outage.left == 0
+    assert desk.job(job_id).status is JobState.SUCCEEDED
+    assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_outage_while_loading_is_no_failure_of_the_job(
+    desk: Desk, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise Unavailable("away")
+
+    job_id = desk.submit(dataset)
+    with monkeypatch.context() as outage:
+        outage.setattr(training, "prepared", away)
+        runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.failures, job.error) == (JobState.QUEUED, 0, None)
+    runner.run(desk.here, job_id)
+    assert desk.job(job_id).status is JobState.SUCCEEDED
+
+
+def test_bytes_that_a_twin_let_go_are_stored_anew(desk: Desk, dataset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two equal jobs store the same bytes once; one may drop them between the other's two transactions."""
+    job_id = desk.submit(dataset)
+    write = blobs.write
+
+    def write_and_lose(*arguments: Any) -> BlobRow:
+        row = write(*arguments)
+        with desk.here.database.write() as session:
+            blobs.hold(session, DEFAULT_ACCOUNT, row.id)
+        with desk.here.database.write() as session:
+            blobs.let_go(session, [row.id])
+        return row
+
+    with monkeypatch.context() as twin:
+        twin.setattr(blobs, "write", write_and_lose)
+        runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.failures, job.error) == (JobState.QUEUED, 0, None)
+    runner.run(desk.here, job_id)
     assert desk.job(job_id).status is JobState.SUCCEEDED
     assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
 
