@@ -40,6 +40,13 @@ def layers(units: str, activation: str | None) -> list[Body]:
     return [{"units": count} | ({"activation": activation} if activation else {}) for count in counts]
 
 
+def extended(value: Any, **fields: Any) -> Any:
+    """An object, or each object of a list, with more fields; anything else as it is, for the service to name."""
+    if isinstance(value, list):
+        return [extended(item, **fields) for item in value]
+    return {**value, **fields} if isinstance(value, dict) else value
+
+
 def assign(body: Body, setting: str) -> None:
     """Put `path=value` into the body: `split.test=0.2`, `layers.0.units=128`, `early_stopping=null`.
 

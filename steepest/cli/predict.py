@@ -97,12 +97,21 @@ def _csv_rows(client: "Client", job: str, file: Path) -> Iterator[dict[str, Any]
     columns = _kinds(client, trained.dataset)
     # A table with the target in it, or with a column that training left out, is as good as one without.
     ignored = columns.keys() - set(trained.resolved_spec.features)
+    for row in _cells(file):
+        yield {name: _cell(cell, columns.get(name)) for name, cell in row.items() if name not in ignored}
+
+
+def _cells(file: Path) -> Iterator[dict[str, str]]:
+    """The rows of a table from column to cell."""
     with file.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines)
-        for row in reader:
-            if None in row or None in row.values():
-                raise ValueError(f"{file}, line {reader.line_num}: the row has another length than the header")
-            yield {name: _cell(cell, columns.get(name)) for name, cell in row.items() if name not in ignored}
+        try:
+            for row in reader:
+                if None in row or None in row.values():
+                    raise ValueError(f"{file}, line {reader.line_num}: the row has another length than the header")
+                yield row
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"{file} is no CSV table in UTF-8: {error}") from error
 
 
 def _kinds(client: "Client", dataset: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli.body import Body, assign, layers, read_spec
+from steepest.cli.body import Body, assign, extended, layers, read_spec
 from steepest.cli.datasets import summary, upload
 from steepest.cli.follow import watch
 from steepest.cli.output import echo, emit
@@ -85,11 +85,11 @@ def _body(options: dict[str, Any]) -> Body:
     if "layers" in given:
         body["layers"] = layers(given["layers"], given.get("activation"))
     elif "activation" in given:
-        body["layers"] = [{**layer, "activation": given["activation"]} for layer in body.get("layers", [{}])]
+        body["layers"] = extended(body.get("layers", [{}]), activation=given["activation"])
     if "optimizer" in given:
         body["optimizer"] = {"name": given["optimizer"]}
     if "learning_rate" in given:
-        body["optimizer"] = {**body.get("optimizer", {}), "learning_rate": given["learning_rate"]}
+        body["optimizer"] = extended(body.get("optimizer", {}), learning_rate=given["learning_rate"])
     for setting in given["settings"]:
         assign(body, setting)
     return body

@@ -94,6 +94,23 @@ def test_a_spec_is_overruled_by_options_and_those_by_set(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("odd", "option", "said"),
+    [
+        ({"layers": [64]}, ["--activation", "tanh"], "/layers/0: must be an object"),
+        ({"layers": None}, ["--activation", "tanh"], "/layers: must be a list"),
+        ({"optimizer": "adam"}, ["--learning-rate", "0.1"], "/optimizer: must be an object"),
+    ],
+)
+def test_options_leave_an_odd_spec_to_the_service(
+    tmp_path: Path, odd: dict[str, Any], option: list[str], said: str
+) -> None:
+    spec = tmp_path / "job.json"
+    spec.write_text(json.dumps({"dataset": DATASET, "target": "species"} | odd))
+    shown = run(FakeService(), "train", "--spec", str(spec), *option)
+    assert (shown.exit_code, said in shown.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--target", "y"], "Missing argument 'SOURCE'"),
@@ -250,12 +267,21 @@ def test_json_rows_go_as_they_are(rows: Callable[[str, str], str]) -> None:
         ("a.csv", "x0,x1\n1,2\n1\n", "line 3"),
         ("a.csv", "x0,x1\n1,2,3\n", "line 2"),
         ("a.csv", "x0,x1\n", "holds no rows"),
+        ("a.csv", "x0\n" + "1" * 200_000, "a.csv is no CSV table"),
     ],
 )
 def test_files_without_good_rows(rows: Callable[[str, str], str], name: str, content: str, said: str) -> None:
     shown = run(FakeService(), "predict", JOB, rows(name, content))
     assert shown.exit_code == 1
     assert said in shown.stderr
+
+
+def test_a_table_in_another_encoding_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "latin.csv"
+    file.write_bytes(b"name\nJos\xe9\n")
+    shown = run(FakeService(), "predict", JOB, str(file))
+    assert shown.exit_code == 1
+    assert "latin.csv is no CSV table in UTF-8" in shown.stderr
 
 
 @pytest.mark.parametrize(("limit", "value"), [("BATCH", 2), ("BATCH_BYTES", 2 * len('{"x0": 1.0}'))])
