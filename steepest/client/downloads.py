@@ -127,7 +127,12 @@ def _aside(target: Path) -> Iterator[BufferedRandom]:
     """A new file that becomes `target` when all went well, and is gone otherwise."""
     part = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
     try:
-        with part.open("xb+") as file:
+        opened = part.open("xb+")
+    except OSError as error:
+        error.filename = str(target)  # the name that the caller knows
+        raise
+    try:
+        with opened as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -117,6 +117,14 @@ def test_damage_is_noticed_and_the_old_file_kept(service: FakeService, tmp_path:
     assert alone(path)
 
 
+def test_a_folder_that_is_not_there_is_told_by_the_name_that_was_asked_for(
+    service: FakeService, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError) as missing:
+        service.client().weights.download(JOB, tmp_path / "nowhere" / "m.npz")
+    assert missing.value.filename == str(tmp_path / "nowhere" / "m.npz")
+
+
 def test_a_refusal_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="once it has succeeded"):
         FakeService().client().weights.download(JOB, tmp_path / "m.npz")
