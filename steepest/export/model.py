@@ -13,7 +13,7 @@ from steepest.data.raw import Record
 from steepest.data.table import NumericColumn, Table
 from steepest.data.target import Target
 from steepest.spec.answers import ClassPrediction, ValuePrediction
-from steepest.spec.errors import FieldProblem
+from steepest.spec.errors import DataUnusable, FieldProblem
 from steepest.spec.problems import raised
 from steepest.spec.resolved import ResolvedTrainSpec
 from steepest.trainer.evaluate import outputs
@@ -77,7 +77,10 @@ class Model:
         if not all_numbers or X.dtype.kind not in "biuf" or np.isinf(X).any():
             return self.preprocessing.transform_records(X.tolist(), self.spec.precision)
         columns = tuple(NumericColumn(name, X[:, index]) for index, name in enumerate(names))
-        return self.preprocessing.transform(Table(len(X), columns, X), np.arange(len(X)), self.spec.precision)
+        try:
+            return self.preprocessing.transform(Table(len(X), columns, X), np.arange(len(X)), self.spec.precision)
+        except DataUnusable:  # the slow way names the place
+            return self.preprocessing.transform_records(X.tolist(), self.spec.precision)
 
     def _outputs(self, inputs: Inputs) -> Inputs:
         return outputs(self.network, self.theta, inputs)

@@ -106,6 +106,7 @@ def test_columns_of_labels(make: Make, mixed: Table) -> None:
         (X[0], "/X"),
         (np.array([["x", "y", "z"]]), "/rows/0/0"),
         (np.array([[1.0, np.inf, 2.0]]), "/rows/0/1"),
+        (np.array([[1.0, 2.0, 1e300]]), "/rows/0/2"),
     ],
 )
 def test_rows_that_cannot_be_read(make: Make, rows: NDArray[Any], pointer: str) -> None:
