@@ -49,7 +49,7 @@ def logarithmic(low: float, high: float, start: float, end: float, wanted: int =
 def fitting(values: Sequence[float], start: float, end: float) -> Scale:
     """The scale that suits finite values: logarithmic for a wide range above 0, else linear; from 0 if that is near."""
     low, high = min(values), max(values)
-    if low > 0 and high / low >= LOG_FROM:
+    if low > 0 and LOG_FROM <= high / low < math.inf:
         margin = (high / low) ** 0.04
         return logarithmic(low / margin, high * margin, start, end)
     margin = 0.06 * (high - low)

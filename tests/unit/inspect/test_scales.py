@@ -28,6 +28,10 @@ def test_a_range_that_holds_zero_stays_linear() -> None:
     assert not scales.fitting([0.0, 1000.0], 0.0, 1.0).logarithmic
 
 
+def test_a_range_wider_than_numbers_are_stays_linear() -> None:
+    assert not scales.fitting([1e-313, 1.0], 0.0, 1.0).logarithmic
+
+
 def test_ticks_are_round() -> None:
     assert scales.linear(0.0, 1.06, 0.0, 1.0).ticks == pytest.approx((0.0, 0.5, 1.0))
     assert scales.logarithmic(0.04, 1.1, 0.0, 1.0).ticks == pytest.approx((0.05, 0.1, 0.2, 0.5, 1.0))
