@@ -126,17 +126,15 @@ class Database:
             session.execute(select(1))
 
     def give_back_space(self, pages: int = 4096) -> None:
-        """Return some of the space of deleted rows to the file system. PostgreSQL sees to that itself."""
+        """Return up to `pages` of deleted rows to the file system. PostgreSQL sees to that itself."""
         if not self.is_sqlite:
             return
-        with _translated(), self.engine.connect() as connection:
+        with _translated(), self.engine.execution_options(**{_BEGIN: "BEGIN"}).connect() as connection:
+            free = connection.scalar(text("PRAGMA freelist_count"))
             raw = connection.connection.dbapi_connection
-            if raw is not None:
+            connection.rollback()
+            if raw is not None and free:  # else it would wait for the write lock in vain
                 raw.executescript(f"PRAGMA incremental_vacuum({pages})")  # `execute` would free a single page
-
-    def after_fork(self) -> None:
-        """Forget connections that belong to the parent process, without closing them under it."""
-        self.engine.dispose(close=False)
 
     def close(self) -> None:
         """Close every connection."""
@@ -189,6 +187,7 @@ def _engine(url: URL, connections: int) -> Engine:
         engine = create_engine(
             url,
             module=module,
+            hide_parameters=True,
             connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
             pool_size=connections,
             max_overflow=0,
@@ -199,6 +198,7 @@ def _engine(url: URL, connections: int) -> Engine:
         return engine
     return create_engine(
         url,
+        hide_parameters=True,
         connect_args={
             "connect_timeout": 5,
             "application_name": "steepest",

@@ -74,10 +74,10 @@ def reserve(session: Session, account_id: str, key: str, fingerprint: str | None
         session, account_id, key, token, fingerprint, moment
     ):
         return Reservation(account_id, key, token)
-    row = session.get_one(IdempotencyRow, (account_id, key), populate_existing=True)
-    if fingerprint is not None and row.fingerprint is not None and row.fingerprint != fingerprint:
+    row = session.get(IdempotencyRow, (account_id, key), populate_existing=True)
+    if row is not None and None not in (fingerprint, row.fingerprint) and row.fingerprint != fingerprint:
         raise _another_body()
-    if row.status is None or row.fingerprint is None:
+    if row is None or row.status is None or row.fingerprint is None:  # None: it was abandoned in this moment
         raise Conflict("The first request with this Idempotency-Key is still being answered; ask again in a moment.")
     return StoredAnswer(row.status, row.headers or {}, row.body or "", row.fingerprint)
 

@@ -45,14 +45,20 @@ def sweep(database: Database, most: int = 100) -> int:
 
 
 def remove(database: Database, most: int = 100) -> int:
-    """Remove marked blobs, a few chunks a transaction; how many blobs. May be interrupted and goes on from there."""
+    """Remove marked blobs, a few chunks a transaction, in `most` transactions or some more; how many blobs are gone.
+
+    A large one takes several calls, for whoever calls has leases to look after meanwhile.
+    """
     with database.read() as session:
         found = session.execute(
             select(BlobRow.account_id, BlobRow.id).where(BlobRow.status == BlobState.DELETING).limit(most)
         ).all()
-    for account_id, blob_id in found:
+    transactions = 0
+    for removed, (account_id, blob_id) in enumerate(found):
         while _remove_some(database, account_id, blob_id):
-            pass
+            transactions += 1
+            if transactions >= most:
+                return removed
     return len(found)
 
 

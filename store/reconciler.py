@@ -147,8 +147,7 @@ class Reconciler:
             with self._database.write() as session:
                 idempotency.sweep(session)
                 workers.forget_silent(session, SILENT)
-        if swept:
-            self._database.give_back_space()
+        self._database.give_back_space()
         self._looks += 1
         return swept
 

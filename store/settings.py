@@ -41,7 +41,6 @@ class Limits:
     columns: int = 10_000
     parameters: int = 100_000_000
     epochs: int = 1_000_000
-    job_seconds: int = 30 * 24 * 3600
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:

@@ -126,6 +126,17 @@ def test_what_nobody_came_for_is_swept_and_what_is_in_use_stays(world: World) ->
     assert orphans.remove(world.database) == 1
 
 
+def test_a_large_blob_is_removed_in_several_calls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orphans, "_CHUNKS_PER_TRANSACTION", 1)
+    world.blob(content(4 * CHUNK))
+    world.clock.forward(blobs.KEPT.total_seconds() + 1)
+    orphans.sweep(world.database)
+    assert orphans.remove(world.database, most=3) == 0
+    assert counted(world) == {"deleting": 1, "chunks": 1}
+    assert orphans.remove(world.database, most=3) == 1
+    assert counted(world) == {"chunks": 0}
+
+
 def test_bytes_that_were_just_uploaded_again_survive_the_end_of_their_last_use(world: World) -> None:
     dataset = world.upload(b"shared")
     again = world.blob(b"shared")

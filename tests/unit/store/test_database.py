@@ -12,9 +12,10 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from steepest.spec.errors import SteepestError, Unavailable
+from store import blobs, orphans
 from store import database as module
 from store.database import Database, now, parse_url
-from store.models import DEFAULT_ACCOUNT, AccountRow
+from store.models import DEFAULT_ACCOUNT, AccountRow, BlobRow
 from tests.unit.store.world import World
 
 OTHER = "acc_00000000000070008000000000000002"
@@ -105,18 +106,6 @@ def test_without_the_newer_sqlite_pythons_own_is_used_and_an_old_one_is_warned_o
     module.sqlite_module.cache_clear()
 
 
-def test_a_fork_does_not_share_connections(database: Database) -> None:
-    with database.read() as session:
-        session.execute(text("SELECT 1"))
-        inherited = session.connection().connection.driver_connection
-    database.after_fork()
-    with database.read() as session:
-        assert session.connection().connection.driver_connection is not inherited
-    assert inherited is not None
-    inherited.execute("SELECT 1")  # still open: it is the parent's
-    inherited.close()
-
-
 def test_a_database_that_is_away_is_unavailable_and_no_secret_is_told(tmp_path: Path) -> None:
     for url in ("postgresql://user:secret@127.0.0.1:1/none", f"sqlite:///{tmp_path}/none/none.db"):
         with Database(url) as database:
@@ -134,6 +123,34 @@ def test_a_database_that_is_busy_for_too_long_is_unavailable(
         holder.flush()
         with pytest.raises(Unavailable), hasty.write() as session:
             session.get_one(AccountRow, DEFAULT_ACCOUNT, with_for_update=True)
+
+
+def test_what_goes_wrong_is_told_without_the_values(database: Database) -> None:
+    """Errors end in logs, and rows hold what users call their own."""
+    statement = text("SELECT * FROM there_is_none WHERE name = :name")
+    with pytest.raises((OperationalError, ProgrammingError)) as raised, database.read() as session:
+        session.execute(statement, {"name": "a patient"})
+    assert "a patient" not in str(raised.value)
+
+
+def test_space_of_deleted_rows_goes_back_to_the_file_system_a_little_at_a_time(database: Database) -> None:
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL sees to that itself")
+
+    def pages(pragma: str) -> int:
+        with database.read() as session:
+            return session.scalars(text(f"PRAGMA {pragma}")).one()
+
+    blob = blobs.write(database, DEFAULT_ACCOUNT, [bytes(2 * blobs.CHUNK)])
+    with database.write() as session:
+        assert orphans.mark(session, BlobRow.id == blob.id) == 1
+    orphans.remove(database)
+    before, free = pages("page_count"), pages("freelist_count")
+    assert free > 500
+    database.give_back_space(pages=500)
+    assert (pages("page_count"), pages("freelist_count")) == (before - 500, free - 500)
+    database.give_back_space(pages=free)
+    assert pages("freelist_count") == 0
 
 
 def test_a_missing_table_is_no_outage(database: Database) -> None:
@@ -200,7 +217,7 @@ def test_processes_share_one_file(database_url: str, database: Database) -> None
         pytest.skip("other threads are running")
     if child == 0:
         try:
-            database.after_fork()
+            database.engine.dispose(close=False)  # they are the parent's
             add_account(database, OTHER)
             os._exit(0)
         finally:

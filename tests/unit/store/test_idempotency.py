@@ -69,6 +69,12 @@ def test_work_that_failed_frees_the_key_at_once(world: World) -> None:
     reserved(world, "a corrected body")
 
 
+def test_a_key_that_is_given_free_while_another_asks_is_no_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idempotency, "_insert", lambda *_: False)  # it was there, and is gone a moment later
+    with pytest.raises(Conflict, match="still being answered"):
+        reserve(world)
+
+
 def test_a_crash_between_reservation_and_answer_does_not_block_for_ever(world: World) -> None:
     crashed = reserved(world)
     world.clock.forward(idempotency.RESERVED.total_seconds())
