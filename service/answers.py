@@ -6,6 +6,7 @@ from typing import Any, cast
 from steepest.spec import answers
 from steepest.spec.names import StoppedBy
 from steepest.spec.states import TERMINAL
+from store import checkpoints
 from store.models import CheckpointRow, DatasetRow, EpochRow, EventRow, JobRow
 
 EPOCH_KEYS = {
@@ -109,7 +110,7 @@ def checkpoint(row: CheckpointRow) -> answers.Checkpoint:
         object="checkpoint",
         epoch=row.epoch,
         step=row.step,
-        kinds=[kind for kind in ("initial", "best", "last") if getattr(row, f"is_{kind}")],
+        kinds=checkpoints.kinds(row),
         bytes=row.bytes,
         sha256=row.sha256,
         created_at=row.created_at,

@@ -1,14 +1,14 @@
 """Who is asking: a bearer key, looked up by its hash, and the scopes it carries."""
 
-from typing import Final, Literal
+from typing import Final
 
 from flask import g, request
 
 from service.context import service
 from steepest.spec.errors import Forbidden, Unauthenticated
 from store import keys
+from store.keys import Scope
 
-Scope = Literal["read", "write", "admin"]
 IMPLIED_BY: Final[dict[Scope, frozenset[str]]] = {
     "read": frozenset({"read", "write", "admin"}),
     "write": frozenset({"write", "admin"}),

@@ -11,10 +11,11 @@ from pydantic import BaseModel
 from pydantic.main import IncEx
 
 from service.context import service
-from service.http.auth import Scope, authorize
+from service.http.auth import authorize
 from service.http.json_body import JSON, read_json
 from service.http.query import Query, read_query
 from steepest.spec.problems import parse
+from store.keys import Scope
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 View = TypeVar("View", bound=Callable[..., Response])

@@ -139,7 +139,7 @@ def test_space_of_deleted_rows_goes_back_to_the_file_system_a_little_at_a_time(d
 
     def pages(pragma: str) -> int:
         with database.read() as session:
-            return session.scalars(text(f"PRAGMA {pragma}")).one()
+            return int(session.execute(text(f"PRAGMA {pragma}")).scalar_one())
 
     blob = blobs.write(database, DEFAULT_ACCOUNT, [bytes(2 * blobs.CHUNK)])
     with database.write() as session:
