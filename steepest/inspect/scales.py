@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+RESOLUTION = 1e-9  # values closer to each other than this, relative to their size, are drawn as one
+SMALLEST = 1e-200  # smaller values are drawn as 0
 LOG_FROM = 20.0  # a range wider than this ratio is easier to read in powers of ten
 
 
@@ -27,8 +29,10 @@ class Scale:
 
 def linear(low: float, high: float, start: float, end: float, wanted: int = 5) -> Scale:
     """A linear scale over exactly [low, high], with about `wanted` ticks at multiples of 1, 2 or 5 (times 10^n)."""
-    if high <= low:
-        low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
+    size = max(abs(low), abs(high))
+    if high - low <= RESOLUTION * size or size < SMALLEST:
+        room = 0.5 * size if size >= SMALLEST else 0.5
+        low, high = low - room, high + room
     step = _round_step((high - low) / wanted)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return Scale(low, high, start, end, tuple(number * step for number in range(first, last + 1)))
@@ -49,7 +53,7 @@ def logarithmic(low: float, high: float, start: float, end: float, wanted: int =
 def fitting(values: Sequence[float], start: float, end: float) -> Scale:
     """The scale that suits finite values: logarithmic for a wide range above 0, else linear; from 0 if that is near."""
     low, high = min(values), max(values)
-    if low > 0 and LOG_FROM <= high / low < math.inf:
+    if low >= SMALLEST and LOG_FROM <= high / low < math.inf:
         margin = (high / low) ** 0.04
         return logarithmic(low / margin, high * margin, start, end)
     margin = 0.06 * (high - low)
