@@ -8,8 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+import structlog
+
 from steepest.spec.errors import SteepestError
 from store.database import Database
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -85,6 +89,9 @@ class Watcher:
                 with self._database.watch() as version:
                     self._compare(version)
             except SteepestError:  # who waits answers in time, or says itself that the database is away
+                self._closed.wait(SECONDS_AFTER_FAILURE)
+            except Exception:  # without this thread every poll would wait its full time
+                log.exception("watcher_failed")
                 self._closed.wait(SECONDS_AFTER_FAILURE)
 
     def _compare(self, version: Callable[[], object]) -> None:

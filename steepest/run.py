@@ -254,12 +254,20 @@ def _weights(
     return (state.best if restores_best else state.theta)[0], state.best_epoch, "on_epoch"
 
 
-def result_of(network: Network, theta: NDArray[Any], data: Prepared, *, epochs: int, best_epoch: int) -> Result:
-    """The figures of weights `theta` (P,) on each part of the data that has rows."""
+def result_of(
+    network: Network,
+    theta: NDArray[Any],
+    data: Prepared,
+    *,
+    epochs: int,
+    best_epoch: int,
+    watch: Callable[[], object] | None = None,
+) -> Result:
+    """The figures of weights `theta` (P,) on each part of the data that has rows; `watch` may raise to end it."""
     figures: dict[str, float | None] = {}
     for part, rows in (("training", data.training), ("validation", data.validation), ("test", data.test)):
         if rows is not None:
-            measured = evaluate(network, theta, *rows)
+            measured = evaluate(network, theta, *rows, watch=watch)
             figures |= {f"{part}_loss": measured.loss, f"{part}_accuracy": measured.accuracy, f"{part}_r2": measured.r2}
     return Result(epochs=epochs, best_epoch=best_epoch, parameters=network.parameters, **figures)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from store.database import now
@@ -23,10 +23,10 @@ def leave(session: Session, name: str) -> None:
     session.execute(delete(WorkerRow).where(WorkerRow.name == name))
 
 
-def alive(session: Session, lease_seconds: float) -> int:
-    """How many workers gave a sign of life within a lease."""
+def alive(session: Session, lease_seconds: float) -> list[frozenset[str]]:
+    """The queues of each worker that gave a sign of life within a lease."""
     recent = WorkerRow.seen_at > now(session) - timedelta(seconds=lease_seconds)
-    return session.scalars(select(func.count()).select_from(WorkerRow).where(recent)).one()
+    return [frozenset(queues) for queues in session.scalars(select(WorkerRow.queues).where(recent))]
 
 
 def forget_silent(session: Session, silent_for: timedelta) -> None:

@@ -8,9 +8,17 @@ shared lock on the entry, a builder and a remover an exclusive one; the operatin
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
+
+ASIDE: Final = ".aside-"
+"""Begins the name of a folder in which an entry is built or removed."""
+
+LOOK_SECONDS: Final = 0.05
+"""Between two tries to take a lock that another process holds."""
 
 Build = Callable[[Path], None]
 """Fills a folder that does not exist yet with an entry's files."""
@@ -25,22 +33,27 @@ class Cache:
         self._limit_bytes = limit_bytes
 
     @contextmanager
-    def entry(self, key: str, build: Build) -> Iterator[Path]:
+    def entry(self, key: str, build: Build, watch: Callable[[], None]) -> Iterator[Path]:
         """The folder of `key`, built first where it is missing, and kept as long as the context is open.
 
+        Args:
+            key: Names the entry.
+            build: Makes it.
+            watch: Called while another process builds the entry; may raise to wait no longer.
+
         Raises:
-            Whatever `build` raises; nothing is kept then.
+            Whatever `build` and `watch` raise; nothing is kept then.
         """
         self._root.mkdir(parents=True, exist_ok=True)
         folder = self._root / key
         with self._lock(key) as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH)
+            _take(lock, fcntl.LOCK_SH, watch)
             while not folder.is_dir():
                 # Changing a lock's kind lets go of it for a moment, so the folder is looked for again each time.
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                _take(lock, fcntl.LOCK_EX, watch)
                 if not folder.is_dir():
                     self._build(folder, build)
-                fcntl.flock(lock, fcntl.LOCK_SH)
+                _take(lock, fcntl.LOCK_SH, watch)
                 self._trim()
             os.utime(folder)
             yield folder
@@ -66,31 +79,49 @@ class Cache:
             shutil.rmtree(aside, ignore_errors=True)
 
     def _trim(self) -> None:
-        """Remove entries, the least recently used first, until the rest fit. Those in use stay."""
+        """Remove entries, the least recently used first, until the rest fit. Those in use stay.
+
+        What killed builders left of other entries goes too.
+        """
+        for left in self._root.glob(f"{ASIDE}*"):
+            self._remove(left.name.removeprefix(ASIDE), the_entry=False)
         entries = sorted(_measured(path) for path in self._root.iterdir() if not path.name.startswith("."))
         excess = sum(size for _, size, _ in entries) - self._limit_bytes
         for _, size, name in entries:
             if excess > 0 and size and self._remove(name):
                 excess -= size
 
-    def _remove(self, key: str) -> bool:
+    def _remove(self, key: str, *, the_entry: bool = True) -> bool:
         with self._lock(key) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
             aside = self._aside(key)
-            with suppress(FileNotFoundError):
-                (self._root / key).rename(aside / key)
+            if the_entry:
+                with suppress(FileNotFoundError):
+                    (self._root / key).rename(aside / key)
             shutil.rmtree(aside, ignore_errors=True)
             return True
 
     def _aside(self, key: str) -> Path:
         """An empty folder for the holder of the exclusive lock; what a killed one left there is swept away."""
-        aside = self._root / f".aside-{key}"
+        aside = self._root / f"{ASIDE}{key}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
         return aside
+
+
+def _take(lock: int, kind: int, watch: Callable[[], None]) -> None:
+    """Take a lock of this kind, and go on watching while others have it."""
+    while True:
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            watch()
+            time.sleep(LOOK_SECONDS)
+        else:
+            return
 
 
 def _measured(path: Path) -> tuple[float, int, str]:

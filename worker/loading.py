@@ -77,5 +77,5 @@ def _columns(here: Process, dataset: DatasetRow, blob: BlobRow, watch: Watch) ->
 
     # Equal bytes, read in the same way by the same release, give equal columns.
     key = f"{dataset.sha256}.{dataset.format}.{_RELEASE}"
-    with here.cache.entry(key, build) as folder:
+    with here.cache.entry(key, build, watch) as folder:
         yield folder

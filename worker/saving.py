@@ -126,9 +126,15 @@ class Saver:
         elif state.theta.nbytes <= QUICK_BYTES:
             self.checkpoint(state, recorder, resumable=False)
 
-    def finish(self, run: Finished, recorder: Recorder, *, bit_exact: bool) -> None:
-        """Measure the weights that predictions use, and end the job as succeeded with all its weights."""
-        result = result_of(self._network, run.theta, self._data, epochs=run.epochs, best_epoch=run.best_epoch)
+    def finish(self, run: Finished, recorder: Recorder, watch: Callable[[], None], *, bit_exact: bool) -> None:
+        """Measure the weights that predictions use, and end the job as succeeded with all its weights.
+
+        Raises:
+            Stopped: `watch` has seen that the job shall not go on, before anything was written.
+        """
+        result = result_of(
+            self._network, run.theta, self._data, epochs=run.epochs, best_epoch=run.best_epoch, watch=watch
+        )
         stored = self._stored(_Place(run.epochs, 0, "last", run.last), run.best_epoch, run.best)
 
         def write(session: Session) -> None:

@@ -59,7 +59,7 @@ class Training:
             )
             for item in run:
                 if isinstance(item, Finished):
-                    saver.finish(item, recorder, bit_exact=bit_exact)
+                    saver.finish(item, recorder, self._look, bit_exact=bit_exact)
                     return
                 recorder.note(item)
                 self._obey(item, saver, recorder)

@@ -10,6 +10,7 @@ from service.http.resource import Resource, reply
 from steepest.spec.answers import Component, Health, Readiness
 from steepest.spec.errors import SteepestError, Unavailable
 from store import workers
+from store.celery_settings import CPU, GPU, SHORT
 
 resource = Resource("health", __name__, tag="Health")
 
@@ -52,6 +53,9 @@ def _workers() -> Component:
             alive = workers.alive(session, service().settings.lease_seconds)
     except SteepestError:
         return Component(ok=False, detail="unknown while the database does not answer")
-    if not alive:
+    served = frozenset[str]().union(*alive)
+    if not served & {CPU, GPU}:
         return Component(ok=False, detail="no worker has given a sign of life; jobs are accepted and wait for one")
-    return Component(ok=True, detail="1 answers" if alive == 1 else f"{alive} answer")
+    if SHORT not in served:
+        return Component(ok=False, detail="no worker reads data sets; uploads are accepted and wait for one")
+    return Component(ok=True, detail="1 answers" if len(alive) == 1 else f"{len(alive)} answer")

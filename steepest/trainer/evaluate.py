@@ -74,14 +74,18 @@ def _rows_at_a_time(network: Network, X: Array) -> int:
     return max(1, min(len(X), piece_rows(network, X.itemsize) // 4))
 
 
-def evaluate(network: Network, theta: Array, X: Array, y: Array) -> Figures:
+def evaluate(network: Network, theta: Array, X: Array, y: Array, watch: Callable[[], object] | None = None) -> Figures:
     """Loss and accuracy (classes) or R2 (values) of weights `theta` (P,) on inputs X (n, d) and targets y.
 
-    X has at least one row, and the precision of `theta`; y is as in `fit`.
+    X has at least one row, and the precision of `theta`; y is as in `fit`. `watch` is called between pieces of the
+    rows, and may raise to end a long evaluation.
     """
-    *_, figures = Evaluation(network, theta[None], X, y).piecewise()
-    assert figures is not None  # noqa: S101  # the last of the pieces
-    return figures
+    for figures in Evaluation(network, theta[None], X, y).piecewise():
+        if watch is not None:
+            watch()
+        if figures is not None:
+            return figures
+    raise ValueError("there are no rows to evaluate")
 
 
 def outputs(network: Network, theta: Array, X: Array) -> Array:

@@ -6,7 +6,7 @@ from sklearn import metrics
 
 from steepest.trainer import evaluate as evaluate_module
 from steepest.trainer.arrays import Array
-from steepest.trainer.evaluate import evaluate, outputs
+from steepest.trainer.evaluate import Evaluation, evaluate, outputs
 from steepest.trainer.network import Network
 from tests.unit.trainer.textbook import Textbook
 from tests.unit.trainer.world import OBJECTIVES, OUTPUTS, data_for, spec_for
@@ -68,3 +68,20 @@ def test_float32_in_float32_out() -> None:
     network, theta, _ = a_network("binary", "binary_crossentropy")
     X, _ = data_for("binary", 9)
     assert outputs(network, theta.astype(np.float32), X).dtype == np.float32
+
+
+def test_a_long_evaluation_can_be_ended_between_pieces() -> None:
+    network = Network(3, (), 1, "linear", "mean_squared_error")
+    X = np.zeros((1_000_000, 3), np.float32)
+    pieces = Evaluation(network, np.zeros((1, network.parameters), np.float32), X, X[:, :1]).pieces
+    seen: list[int] = []
+
+    def watch() -> None:
+        seen.append(1)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    assert pieces > 2
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(network, np.zeros(network.parameters, np.float32), X, X[:, :1], watch)
+    assert len(seen) == 2

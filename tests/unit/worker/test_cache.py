@@ -25,6 +25,10 @@ class Columns:
         (folder / "x0.npy").write_bytes(b"x" * self._size)
 
 
+def nothing() -> None:
+    """Sees no reason to stop."""
+
+
 @pytest.fixture
 def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache", limit_bytes=250)
@@ -33,7 +37,7 @@ def cache(tmp_path: Path) -> Cache:
 def test_an_entry_is_built_once(cache: Cache) -> None:
     build = Columns()
     for _ in range(3):
-        with cache.entry("a", build) as folder:
+        with cache.entry("a", build, nothing) as folder:
             assert (folder / "x0.npy").read_bytes() == b"x" * 100
     assert build.built == 1
 
@@ -44,10 +48,10 @@ def test_a_builder_that_fails_leaves_nothing(cache: Cache, tmp_path: Path) -> No
         (folder / "half").write_bytes(b"x")
         raise ValueError("line 3 is broken")
 
-    with pytest.raises(ValueError, match="line 3"), cache.entry("a", fail):
+    with pytest.raises(ValueError, match="line 3"), cache.entry("a", fail, nothing):
         pass
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["a.lock"]
-    with cache.entry("a", Columns()) as folder:
+    with cache.entry("a", Columns(), nothing) as folder:
         assert folder.is_dir()
 
 
@@ -55,26 +59,26 @@ def test_what_a_killed_builder_left_is_no_entry(cache: Cache, tmp_path: Path) ->
     left = tmp_path / "cache" / ".aside-a"
     left.mkdir(parents=True)
     (left / "half").write_bytes(b"x")
-    with cache.entry("a", Columns()) as folder:
+    with cache.entry("a", Columns(), nothing) as folder:
         assert [path.name for path in folder.iterdir()] == ["x0.npy"]
 
 
 def test_the_least_recently_used_goes_first(cache: Cache, tmp_path: Path) -> None:
     for used, key in enumerate(("old", "older", "new")):
-        with cache.entry(key, Columns()) as folder:
+        with cache.entry(key, Columns(), nothing) as folder:
             pass
         os.utime(folder, (used, used))
         if key == "older":
-            with cache.entry("old", Columns()):
+            with cache.entry("old", Columns(), nothing):
                 pass
     assert sorted(path.name for path in (tmp_path / "cache").glob("*") if path.is_dir()) == ["new", "old"]
 
 
 def test_an_entry_in_use_stays(cache: Cache) -> None:
-    with cache.entry("held", Columns()) as held:
+    with cache.entry("held", Columns(), nothing) as held:
         os.utime(held, (0, 0))
         for key in ("b", "c"):
-            with cache.entry(key, Columns()):
+            with cache.entry(key, Columns(), nothing):
                 pass
         assert (held / "x0.npy").is_file()
 
@@ -84,7 +88,7 @@ def test_many_readers_at_once_build_once(cache: Cache) -> None:
 
     def read(_: int) -> int:
         barrier.wait()
-        with cache.entry("a", build) as folder:
+        with cache.entry("a", build, nothing) as folder:
             return (folder / "x0.npy").stat().st_size
 
     with ThreadPoolExecutor(6) as pool:
@@ -93,7 +97,7 @@ def test_many_readers_at_once_build_once(cache: Cache) -> None:
 
 
 def _hold(cache: Cache, held: Event) -> None:
-    with cache.entry("a", Columns()):
+    with cache.entry("a", Columns(), nothing):
         held.set()
         os._exit(9)  # as a kill would: nothing is cleaned up
 
@@ -106,6 +110,31 @@ def test_a_dead_process_holds_nothing(cache: Cache, tmp_path: Path) -> None:
     assert held.wait(10)
     process.join(10)
     for key in ("b", "c", "d"):
-        with cache.entry(key, Columns()):
+        with cache.entry(key, Columns(), nothing):
             pass
     assert not (tmp_path / "cache" / "a").exists()
+
+
+def test_what_a_killed_builder_left_of_another_entry_goes_too(cache: Cache, tmp_path: Path) -> None:
+    left = tmp_path / "cache" / ".aside-poison"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"x" * 1_000)
+    with cache.entry("a", Columns(), nothing) as folder:
+        assert folder.is_dir()
+        assert not left.exists()
+
+
+def test_who_waits_for_another_builder_can_be_told_to_stop(cache: Cache, tmp_path: Path) -> None:
+    class Told(Exception):
+        pass
+
+    def stop() -> None:
+        raise Told
+
+    def build(folder: Path) -> None:
+        with pytest.raises(Told), cache.entry("a", Columns(), stop):
+            pass
+        folder.mkdir()
+
+    with cache.entry("a", build, nothing) as folder:
+        assert list(folder.iterdir()) == []

@@ -40,7 +40,7 @@ def test_the_jobs_of_a_dead_sibling_are_given_back(desk: Desk, dataset: str) -> 
 def test_a_child_is_seen_until_it_leaves(desk: Desk) -> None:
     def seen() -> int:
         with desk.here.database.read() as session:
-            return workers.alive(session, 15.0)
+            return len(workers.alive(session, 15.0))
 
     presence.sign(desk.here)
     assert seen() == 1
