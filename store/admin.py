@@ -27,10 +27,13 @@ def admin(context: click.Context) -> None:
 @click.pass_obj
 def migrate_command(url: str, first_key: bool) -> None:
     """Bring the database to this release's schema."""
-    before = migrate.current(url)
-    migrate.upgrade(url)
+    before = migrate.upgrade(url)
     after = migrate.head()
-    click.echo(f"The database is at {after}." if before == after else f"The database went from {before} to {after}.")
+    click.echo(
+        f"The database is at {after}."
+        if before == after
+        else f"The database went from {before or 'nothing'} to {after}."
+    )
     if first_key:
         with Database(url) as database, database.write() as session:
             secret = keys.ensure_first_key(session)

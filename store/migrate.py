@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import make_url
 
 from steepest.spec.errors import SteepestError
 from store.database import Database
@@ -21,15 +22,20 @@ class SchemaMismatch(SteepestError):
     code, title = "schema_mismatch", "The database is of another release"
 
 
-def upgrade(url: str, revision: str = "head") -> None:
-    """Apply what is missing. Safe to call by several processes at once: one does it, the others wait and find it done.
+def upgrade(url: str, revision: str = "head") -> str | None:
+    """Apply what is missing; the revision that was there before, None when there was nothing.
+
+    Safe to call by several processes at once: one does it, the others wait and find it done.
 
     Raises:
         SchemaMismatch: the database is of a later release.
         Unavailable: it does not answer.
     """
-    _refuse_later(current(url))
+    _make_room(url)
+    before = current(url)
+    _refuse_later(before)
     _run(url, command.upgrade, revision)
+    return before
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -81,3 +87,10 @@ def _refuse_later(found: str | None) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
     if found is not None and found not in known:
         raise SchemaMismatch("the database was made by a later release of steepest; use that release or a later one")
+
+
+def _make_room(url: str) -> None:
+    """The folder of a SQLite file: a home that nobody has used yet has none."""
+    parts = make_url(url)
+    if parts.get_backend_name() == "sqlite" and parts.database:
+        Path(parts.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -93,3 +93,11 @@ def test_as_a_process_it_says_nothing_but_its_one_line(monkeypatch: pytest.Monke
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "unable to open database file" in done.stderr
+
+
+def test_a_home_that_nobody_has_used_is_made(run: Run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new' / 'home' / 'steepest.db'}"
+    code, out, err = run(url, "migrate", "--first-key")
+    assert (code, err) == (0, "")
+    assert "sk_" in out
+    assert (tmp_path / "new" / "home").stat().st_mode & 0o777 == 0o700
