@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Field
 
 from steepest.spec.errors import JobError
+from steepest.spec.fields import OneOf
 from steepest.spec.job import JobSpec
 from steepest.spec.names import StoppedBy
 from steepest.spec.resolved import ResolvedJobSpec
@@ -92,6 +93,8 @@ class Environment(Answer):
     blas: str = Field(description="The BLAS library, its version and the kernel it chose for this processor.")
     threads: int
     device: str
+    numba: str | None = Field(default=None, description="Its version, where the engine is made of its kernels.")
+    scipy: str | None = Field(default=None, description="Its version, where kernels call its BLAS.")
 
 
 class Result(Answer):
@@ -153,7 +156,10 @@ class JobValidation(Answer):
     parameters: int
     rows: SplitRows
     memory_bytes: int = Field(description="Estimated peak memory of the training process.")
-    seconds: float | None = Field(default=None, description="Estimated time; null while there is nothing to go by.")
+    seconds: float | None = Field(
+        default=None,
+        description="Estimated time of all epochs on a processor, `max_seconds` at most; null for a GPU.",
+    )
     warnings: list[str] = []
 
 
@@ -196,16 +202,11 @@ class Checkpoint(Answer):
 Cell = float | str | bool | None
 
 
-def _kind_of_row(row: Any) -> str | None:
-    return "named" if isinstance(row, dict) else "ordered" if isinstance(row, list) else None
-
-
 RawRow = Annotated[
-    Annotated[dict[str, Cell], Tag("named")] | Annotated[list[Cell], Tag("ordered")],
-    Discriminator(
-        _kind_of_row,
-        custom_error_type="row",
-        custom_error_message="must be an object of values by column, or a list of values in the order of the features",
+    dict[str, Cell] | list[Cell],
+    OneOf(
+        lambda row: 0 if isinstance(row, dict) else 1 if isinstance(row, list) else None,
+        "must be an object of values by column, or a list of values in the order of the features",
     ),
 ]
 
@@ -225,10 +226,26 @@ class ClassPrediction(Answer):
     probabilities: dict[str, float]
 
 
+class LabelsPrediction(Answer):
+    """The labels that a row has, those whose probability is above one half, and every label's probability."""
+
+    labels: list[str]
+    probabilities: dict[str, float]
+
+
 class ValuePrediction(Answer):
     """The predicted value of a row, in the target's own units."""
 
     value: float
+
+
+class ValuesPrediction(Answer):
+    """The predicted values of a row by target column, each in its own units."""
+
+    values: dict[str, float]
+
+
+Prediction = ClassPrediction | LabelsPrediction | ValuePrediction | ValuesPrediction
 
 
 class Account(Answer):

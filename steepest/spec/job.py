@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from steepest.spec.fields import NOT_YET, SpecModel, default_only
+from steepest.spec.fields import ColumnName, SpecModel, default_only
 from steepest.spec.training import TrainSpec
 
 
@@ -18,19 +18,20 @@ def _without_nul(text: str) -> str:
 _Text = Annotated[str, AfterValidator(_without_nul), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
 """Text that is stored and searched as it is; not every database can hold U+0000."""
 
-ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 Name = Annotated[_Text, StringConstraints(min_length=1, max_length=200)]
 MetadataKey = Annotated[_Text, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[_Text, StringConstraints(max_length=512)]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=64)]
 
 
-def _one_column(target: str | tuple[str, ...]) -> str:
-    if isinstance(target, str):
-        return target
-    if len(target) > 1:
-        raise PydanticCustomError(NOT_YET, "several targets are not supported by this release; name one column")
-    return target[0]
+def _plainly(target: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    return target[0] if isinstance(target, tuple) and len(target) == 1 else target
+
+
+Target = Annotated[
+    ColumnName | Annotated[tuple[ColumnName, ...], Field(strict=False, min_length=1)], AfterValidator(_plainly)
+]
+"""One column, or several; a list of one is that one."""
 
 
 class CheckpointEvery(SpecModel):
@@ -50,12 +51,9 @@ class JobSpec(TrainSpec):
     """All of a job. The least that works is `{"dataset": "ds_...", "target": "species"}`."""
 
     dataset: str = Field(description="The id of a data set, `ds_...`.", max_length=64)
-    target: Annotated[
-        ColumnName | Annotated[tuple[ColumnName, ...], Field(strict=False, min_length=1)],
-        AfterValidator(_one_column),
-    ] = Field(description="The column to predict.")
+    target: Target = Field(description="The column to predict, or several columns.")
     features: Annotated[tuple[ColumnName, ...], Field(strict=False, min_length=1)] | None = Field(
-        default=None, description="The columns to predict from; null: all but the target."
+        default=None, description="The columns to predict from; null: all but the target and the sample weight."
     )
     name: Name | None = None
     metadata: Metadata = {}
@@ -63,3 +61,8 @@ class JobSpec(TrainSpec):
     priority: Annotated[int, default_only(0)] = 0
     warm_start: Annotated[WarmStart | None, default_only(None)] = None
     reuse: Annotated[bool, default_only(False)] = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict, as a tuple in any case."""
+        return (self.target,) if isinstance(self.target, str) else self.target

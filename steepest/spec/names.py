@@ -1,4 +1,4 @@
-"""The field's words: every name that a spec may use, and which of them this release can train."""
+"""The field's words: every name that a spec may use, and which of them go together."""
 
 from typing import Final, Literal
 
@@ -17,11 +17,12 @@ LossName = Literal[
     "huber",
     "poisson",
 ]
-OptimizerName = Literal["gradient_descent", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "lbfgs"]
-ScheduleName = Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau", "inverse_scaling"]
 SplitMethod = Literal["random", "stratified", "group", "time", "column"]
 NumericScaling = Literal["standardize", "minmax", "robust", "none"]
 Precision = Literal["float32", "float64"]
+Figure = Literal[
+    "validation_loss", "training_loss", "validation_accuracy", "training_accuracy", "validation_r2", "training_r2"
+]
 StoppedBy = Literal["epochs", "early_stopping", "max_seconds"]
 
 LOSSES_BY_TASK: Final[dict[Task, tuple[LossName, ...]]] = {
@@ -34,3 +35,12 @@ LOSSES_BY_TASK: Final[dict[Task, tuple[LossName, ...]]] = {
 
 RELU_FAMILY: Final[frozenset[ActivationName]] = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "softplus"})
 """Activations that He initialization (He et al. 2015) is meant for."""
+
+ALPHAS: Final[dict[ActivationName, float]] = {"leaky_relu": 0.01, "elu": 1.0}
+"""Activations that have the parameter `alpha`, with its usual value."""
+
+DELTAS: Final[dict[LossName, float]] = {"huber": 1.0}
+"""Losses that have the parameter `delta`, with its usual value."""
+
+CROSS_ENTROPIES: Final[frozenset[LossName]] = frozenset({"binary_crossentropy", "categorical_crossentropy", "log_loss"})
+"""Losses whose targets are probabilities, which labels can be smoothed to."""

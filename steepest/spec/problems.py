@@ -2,15 +2,14 @@
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar, get_args
+from types import UnionType
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from steepest.spec.errors import FieldProblem, NotYetSupported, ValidationFailed
-from steepest.spec.fields import NOT_YET
-from steepest.spec.names import OptimizerName
-from steepest.spec.optimizers import SUPPORTED as SUPPORTED_OPTIMIZERS
+from steepest.spec.fields import NOT_YET, UNKNOWN_NAME
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -43,12 +42,7 @@ def failed(error: ValidationError, model: type[BaseModel], body: Any) -> Validat
     """The one error that stands for all of pydantic's errors about `body`."""
     found: dict[str, list[str]] = {}
     kinds: set[str] = set()
-    items = error.errors(include_url=False)
-    # An object whose name a later release brings: its other fields come with it.
-    later = {item["loc"][:-1] for item in items if item["type"] == NOT_YET and item["loc"][-1:] == ("name",)}
-    for item in items:
-        if item["type"] == "extra_forbidden" and item["loc"][:-1] in later:
-            continue
+    for item in error.errors(include_url=False):
         pointer, kind, detail = _explain(item, model, body)
         details = found.setdefault(pointer, [])
         if detail not in details:
@@ -83,15 +77,15 @@ def _explain(item: ErrorDetails, model: type[BaseModel], body: Any) -> tuple[str
     path = _real_path(item["loc"], body, absent=kind == "missing")
     if kind == "extra_forbidden":
         name = str(path[-1])
-        detail = f'unknown field "{name}"' + suggestion(name, _siblings(item["loc"], model, body))
+        detail = f'unknown field "{name}"' + suggestion(name, _siblings(item["loc"], model))
     elif kind in WORDS:
         detail = WORDS[kind].format(**item.get("ctx", {}))
     elif kind == "missing":
         detail = "this field is required"
     elif kind == "literal_error":
         detail = f"must be {item['ctx']['expected']}" + _near_literal(item)
-    elif kind == "unknown_optimizer":
-        return _explain_optimizer(path, item["input"])
+    elif kind == UNKNOWN_NAME:
+        path, detail = _explain_name(path, item)
     return pointer_to(path), kind, detail[:1].lower() + detail[1:]
 
 
@@ -100,27 +94,25 @@ def _near_literal(item: ErrorDetails) -> str:
     return suggestion(item["input"], [name.strip("'") for name in expected]) if isinstance(item["input"], str) else ""
 
 
-def _explain_optimizer(path: list[str | int], given: Any) -> tuple[str, str, str]:
-    known = get_args(OptimizerName)
-    choices = ", ".join(f'"{name}"' for name in SUPPORTED_OPTIMIZERS)
+def _explain_name(path: list[str | int], item: ErrorDetails) -> tuple[list[str | int], str]:
+    """Of an object that is chosen by its name: the place that is wrong, and why."""
+    given = item["input"]
+    known = str(item["ctx"]["names"]).split(", ")
+    choices = ", ".join(f'"{name}"' for name in known)
     if not isinstance(given, Mapping):
-        return pointer_to(path), "type", f'must be an object such as {{"name": "adam"}}, with one of {choices}'
+        return path, f'must be an object such as {{"name": "{item["ctx"]["default"]}"}}, with one of {choices}'
     name = given.get("name")
-    place = pointer_to([*path, "name"])
-    if name in known:
-        return place, NOT_YET, f'"{name}" is not supported by this release; use {choices}'
-    near = suggestion(name, known) if isinstance(name, str) else ""
-    return place, "literal_error", f"must be one of {choices}{near}"
+    return [*path, "name"], f"must be one of {choices}" + (suggestion(name, known) if isinstance(name, str) else "")
 
 
 def _real_path(location: Sequence[str | int], body: Any, *, absent: bool) -> list[str | int]:
-    """Pydantic's location without the names of union members, which are no part of the body; the last may be absent."""
+    """Pydantic's location without the tags of union members, which are no part of the body; the last may be absent."""
     path: list[str | int] = []
     here = body
     for position, segment in enumerate(location):
         if isinstance(here, Mapping) and segment in here:
             here = here[segment]
-        elif isinstance(here, Sequence) and not isinstance(here, str) and isinstance(segment, int):
+        elif isinstance(here, Sequence) and not isinstance(here, str) and isinstance(segment, int) and segment >= 0:
             here = here[segment] if segment < len(here) else None
         elif not (absent and position == len(location) - 1):
             continue
@@ -128,23 +120,20 @@ def _real_path(location: Sequence[str | int], body: Any, *, absent: bool) -> lis
     return path
 
 
-def _siblings(location: Sequence[str | int], model: type[BaseModel], body: Any) -> list[str]:
+def _siblings(location: Sequence[str | int], model: type[BaseModel]) -> list[str]:
     """The field names that are known where an unknown one stood."""
     here: Any = model
     for segment in location[:-1]:
         if isinstance(here, type) and issubclass(here, BaseModel) and segment in here.model_fields:
             here = here.model_fields[str(segment)].annotation
-        options = [option for option in _models(here) if _is_tagged(option, segment)]
-        here = options[0] if options else here
-    models = _models(here)
-    return [name for option in models for name in option.model_fields]
+        elif isinstance(segment, int) and segment < 0 and get_origin(here) in (Union, UnionType):
+            here = get_args(here)[~segment]
+        else:
+            here = next(iter(_models(here)), here)
+    return [name for option in _models(here) for name in option.model_fields]
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [found for argument in get_args(annotation) for found in _models(argument)]
-
-
-def _is_tagged(model: type[BaseModel], tag: str | int) -> bool:
-    return "name" in model.model_fields and model.model_fields["name"].default == tag

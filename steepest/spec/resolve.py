@@ -6,8 +6,19 @@ from fractions import Fraction
 from math import ceil
 
 from steepest.spec.errors import FieldProblem
-from steepest.spec.names import LOSSES_BY_TASK, RELU_FAMILY, InitializerName, LossName, OutputActivationName, Task
-from steepest.spec.problems import raised
+from steepest.spec.names import (
+    ALPHAS,
+    CROSS_ENTROPIES,
+    DELTAS,
+    LOSSES_BY_TASK,
+    RELU_FAMILY,
+    InitializerName,
+    LossName,
+    OutputActivationName,
+    Task,
+)
+from steepest.spec.optimizers import LBFGS
+from steepest.spec.problems import pointer_to, raised, suggestion
 from steepest.spec.resolved import (
     ResolvedEarlyStopping,
     ResolvedLoss,
@@ -15,28 +26,11 @@ from steepest.spec.resolved import (
     ResolvedSplit,
     ResolvedTrainSpec,
 )
-from steepest.spec.training import EarlyStopping, TrainSpec
-
-MOST_VALUES_OF_A_CLASS_CODE = 20
-"""Whole numbers with at most this many distinct values are taken for classes."""
+from steepest.spec.tasks import CLASSES, TargetFacts, target_problems, task_of
+from steepest.spec.training import EarlyStopping, Layer, TrainSpec
 
 LEAST_ROWS_TO_STRATIFY = 3
 """A class needs a row for each of training, validation and test."""
-
-
-@dataclass(frozen=True)
-class TargetFacts:
-    """What the data say about the target column, over the rows that have one."""
-
-    name: str
-    rows: int
-    distinct: int
-    numeric: bool
-    whole: bool
-    classes: tuple[str, ...] | None
-    """The distinct values as labels, ascending; None when there are more than are kept."""
-    counts: tuple[int, ...] | None
-    """Rows of each class, in the order of `classes`."""
 
 
 @dataclass(frozen=True)
@@ -45,61 +39,74 @@ class Resolution:
 
     spec: ResolvedTrainSpec
     classes: tuple[str, ...]
-    """Labels in class order; empty for regression."""
+    """Labels in class order; empty for regression and multilabel."""
+    outputs: int
+    """Units of the output layer: one for binary, one for each class or column else."""
     training_rows: int
     validation_rows: int
     test_rows: int
     warnings: tuple[str, ...]
 
 
-def resolve(spec: TrainSpec, target: TargetFacts, validation_rows: int | None = None) -> Resolution:
+def resolve(spec: TrainSpec, targets: Sequence[TargetFacts], validation_rows: int | None = None) -> Resolution:
     """Resolve `spec` for a target.
 
     Args:
         spec: As requested; one that is resolved already comes back equal.
-        target: Facts about the target's values.
+        targets: Facts about the values of each target column. Where several columns lack values, the rows that have
+            all of them are not known before they are read: the column with the fewest stands for them.
         validation_rows: Rows of a validation set given apart, which replaces the split; None to split.
 
     Raises:
-        ValidationFailed: the target cannot serve the task, loss or split; every problem at once.
+        ValidationFailed: the target cannot serve the task, loss or split, or fields do not go together; every problem
+            at once.
     """
     problems: list[FieldProblem] = []
     warnings: list[str] = []
-    task = _task(spec, target, problems)
-    loss = _loss(spec, task, problems)
+    rows = min(target.rows for target in targets)
+    task = task_of(spec, targets)
+    problems += target_problems(spec, targets, task)
+    classes = (targets[0].classes or ()) if task in CLASSES else ()
+    loss = _loss(spec, task, classes, problems)
     output = _output_activation(spec, task, loss, problems)
-    split = _split(spec, task, target, problems, given_apart=validation_rows is not None)
+    split = _split(spec, targets[0].counts if task in CLASSES else None, problems, apart=validation_rows is not None)
     if validation_rows is None:
-        training, validation, test = split_sizes(target.rows, split.validation, split.test)
+        training, validation, test = split_sizes(rows, split.validation, split.test)
         if (split.validation and not validation) or (split.test and not test):
-            warnings.append(f"{target.rows} rows are too few for every part of the split; a part is empty")
+            warnings.append(f"{rows} rows are too few for every part of the split; a part is empty")
     else:
-        training, validation, test = target.rows, validation_rows, 0
-    if training < 1 and target.rows:
+        training, validation, test = rows, validation_rows, 0
+    if training < 1 and rows:
         problems.append(FieldProblem(pointer="/split", detail="the split leaves no training rows"))
-    if spec.early_stopping is not None and not validation and _insists_on_validation(spec.early_stopping):
-        problems.append(
-            FieldProblem(pointer="/early_stopping/monitor", detail="there are no validation rows to monitor")
-        )
+    for number, layer in enumerate(spec.layers):
+        if layer.batch_norm and training == 1:
+            detail = "batch norm compares rows, and there is one training row"
+            problems.append(FieldProblem(pointer=f"/layers/{number}/batch_norm", detail=detail))
+    batch_size = _batch_size(spec, max(training, 1))
+    epochs = _epochs(spec, max(training, 1), batch_size)
+    if spec.schedule.warmup_epochs >= epochs:
+        detail = f"a warm-up of {spec.schedule.warmup_epochs:,} epochs leaves none of the {epochs:,} epochs"
+        problems.append(FieldProblem(pointer="/schedule/warmup_epochs", detail=detail))
+    early_stopping = _early_stopping(spec.early_stopping, task, epochs, validation, problems, warnings)
+    preprocess = ResolvedPreprocess(**(dict(spec.preprocess) | {"target": _target_scaling(spec, task, loss, problems)}))
     if problems:
         raise raised(problems)
-    batch_size = _batch_size(spec, training)
-    epochs = _epochs(spec, training, batch_size)
     fields = dict(spec) | {
         "task": task,
         "split": split,
-        "preprocess": ResolvedPreprocess(**(dict(spec.preprocess) | {"target": _target_scaling(spec, task)})),
+        "preprocess": preprocess,
+        "layers": tuple(_layer(layer) for layer in spec.layers),
         "initializer": _initializer(spec),
         "output_activation": output,
-        "loss": ResolvedLoss(**(dict(spec.loss) | {"name": loss})),
+        "loss": ResolvedLoss(**(dict(spec.loss) | {"name": loss, "delta": spec.loss.delta or DELTAS.get(loss)})),
         "epochs": epochs,
         "batch_size": batch_size,
-        "early_stopping": _early_stopping(spec.early_stopping, epochs, validation, warnings),
+        "early_stopping": early_stopping,
         "device": "cpu" if spec.device == "auto" else spec.device,
     }
     resolved = ResolvedTrainSpec(**{name: fields[name] for name in TrainSpec.model_fields})
-    classes = () if task == "regression" else (target.classes or ())
-    return Resolution(resolved, classes, training, validation, test, tuple(warnings))
+    outputs = len(classes) if task == "multiclass" else len(targets)
+    return Resolution(resolved, classes, outputs, training, validation, test, tuple(warnings))
 
 
 def split_sizes(rows: int, validation: float, test: float) -> tuple[int, int, int]:
@@ -111,78 +118,34 @@ def split_sizes(rows: int, validation: float, test: float) -> tuple[int, int, in
     return rows - sum(parts), parts[0], parts[1]
 
 
+def batch_rows(batch_size: int | str, rows: int) -> int:
+    """Rows of a batch of `rows` training rows; the last of an epoch may have fewer."""
+    return min(rows, batch_size) if isinstance(batch_size, int) else rows
+
+
 def steps_per_epoch(rows: int, batch_size: int | str) -> int:
     """Batches in one pass over the training rows; the last may be short."""
     return 1 if not isinstance(batch_size, int) else ceil(rows / batch_size)
 
 
-def _task(spec: TrainSpec, target: TargetFacts, problems: list[FieldProblem]) -> Task:
-    allowed = _tasks_of(spec.loss.name)
-    task = spec.task if spec.task != "auto" else _natural_task(target, allowed)
-    if target.rows == 0:
-        problems.append(FieldProblem(pointer="/target", detail=f'column "{target.name}" has no values'))
-    elif target.distinct == 1:
-        value = f' ("{target.classes[0]}")' if target.classes else ""
-        problems.append(
-            FieldProblem(
-                pointer="/target",
-                detail=f'column "{target.name}" has one distinct value{value}: there is nothing to tell apart',
-            )
-        )
-    elif task == "regression" and not target.numeric:
-        problems.append(
-            FieldProblem(
-                pointer="/target",
-                detail=f'column "{target.name}" holds text; regression needs numbers. Use the task "multiclass"',
-            )
-        )
-    elif task != "regression" and target.classes is None:
-        problems.append(
-            FieldProblem(
-                pointer="/target",
-                detail=f'column "{target.name}" has {target.distinct:,} distinct values, too many to be classes',
-            )
-        )
-    elif task == "binary" and target.distinct != 2:
-        problems.append(
-            FieldProblem(
-                pointer="/task" if spec.task != "auto" else "/target",
-                detail=f'a binary task needs two classes; column "{target.name}" has {target.distinct:,}',
-            )
-        )
-    return task
-
-
-def _tasks_of(loss: str) -> tuple[Task, ...]:
-    """The tasks of one column that a loss allows."""
-    return tuple(
-        task for task, losses in LOSSES_BY_TASK.items() if task != "multilabel" and (loss == "auto" or loss in losses)
-    )
-
-
-def _natural_task(target: TargetFacts, allowed: Sequence[Task]) -> Task:
-    if len(allowed) == 1:
-        return allowed[0]
-    codes = target.whole and target.distinct <= MOST_VALUES_OF_A_CLASS_CODE
-    if target.distinct == 2 and "binary" in allowed:
-        return "binary"
-    if (not target.numeric or codes or "regression" not in allowed) and "multiclass" in allowed:
-        return "multiclass"
-    return "regression"
-
-
-def _loss(spec: TrainSpec, task: Task, problems: list[FieldProblem]) -> LossName:
+def _loss(spec: TrainSpec, task: Task, classes: Sequence[str], problems: list[FieldProblem]) -> LossName:
     choices = LOSSES_BY_TASK[task]
-    if spec.loss.name == "auto":
-        return choices[0]
-    if spec.loss.name not in choices:
-        problems.append(
-            FieldProblem(
-                pointer="/loss/name",
-                detail=f'"{spec.loss.name}" does not fit the task "{task}"; use {_one_of(choices)}',
-            )
-        )
-    return spec.loss.name
+    name = choices[0] if spec.loss.name == "auto" else spec.loss.name
+    if name not in choices:
+        detail = f'"{name}" does not fit the task "{task}"; use {_one_of(choices)}'
+        problems.append(FieldProblem(pointer="/loss/name", detail=detail))
+    if spec.loss.label_smoothing and name not in CROSS_ENTROPIES:
+        detail = f'only a cross-entropy can smooth labels; the loss is "{name}"'
+        problems.append(FieldProblem(pointer="/loss/label_smoothing", detail=detail))
+    if spec.loss.class_weight is not None and task not in CLASSES:
+        detail = f'the task "{task}" has no classes to weigh; rows are weighed by sample_weight'
+        problems.append(FieldProblem(pointer="/loss/class_weight", detail=detail))
+    elif isinstance(spec.loss.class_weight, dict) and classes:
+        for label in spec.loss.class_weight:
+            if label not in classes:
+                detail = f'there is no class "{label}"{suggestion(label, classes) or _some_of(classes)}'
+                problems.append(FieldProblem(pointer=pointer_to(["loss", "class_weight", label]), detail=detail))
+    return name
 
 
 def _output_activation(
@@ -204,12 +167,11 @@ def _output_activation(
 
 
 def _split(
-    spec: TrainSpec, task: Task, target: TargetFacts, problems: list[FieldProblem], *, given_apart: bool
+    spec: TrainSpec, counts: Sequence[int] | None, problems: list[FieldProblem], *, apart: bool
 ) -> ResolvedSplit:
-    counts = target.counts if task != "regression" else None
     fit = counts is not None and min(counts, default=0) >= LEAST_ROWS_TO_STRATIFY
     method = spec.split.method
-    if method == "stratified" and not fit and not given_apart:
+    if method == "stratified" and not fit and not apart:
         detail = (
             f"each class needs at least {LEAST_ROWS_TO_STRATIFY} rows"
             if counts is not None
@@ -220,12 +182,8 @@ def _split(
     return ResolvedSplit(**(dict(spec.split) | {"method": resolved}))
 
 
-def _insists_on_validation(early_stopping: EarlyStopping) -> bool:
-    return early_stopping.monitor.startswith("validation") and "monitor" in early_stopping.model_fields_set
-
-
 def _batch_size(spec: TrainSpec, rows: int) -> int | str:
-    if spec.batch_size == "full":
+    if spec.batch_size == "full" or isinstance(spec.optimizer, LBFGS):
         return "full"
     if spec.batch_size == "auto":
         return min(rows, 32 if rows < 10_000 else 128 if rows < 100_000 else 1_024)
@@ -239,24 +197,45 @@ def _epochs(spec: TrainSpec, rows: int, batch_size: int | str) -> int:
 
 
 def _early_stopping(
-    requested: EarlyStopping | None, epochs: int, validation_rows: int, warnings: list[str]
+    requested: EarlyStopping | None,
+    task: Task,
+    epochs: int,
+    validation_rows: int,
+    problems: list[FieldProblem],
+    warnings: list[str],
 ) -> ResolvedEarlyStopping | None:
     if requested is None:
         return None
-    if requested.monitor.startswith("validation") and not validation_rows:
-        if requested.model_fields_set:
+    part, figure = requested.monitor.split("_")
+    score, foreign = ("r2", "accuracy") if task == "regression" else ("accuracy", "r2")
+    if figure == foreign:
+        detail = f'the task "{task}" has no {foreign}; use "{part}_{score}"'
+        problems.append(FieldProblem(pointer="/early_stopping/monitor", detail=detail))
+    elif part == "validation" and not validation_rows:
+        if "monitor" in requested.model_fields_set:
+            detail = f'there are no validation rows to monitor; use "training_{figure}"'
+            problems.append(FieldProblem(pointer="/early_stopping/monitor", detail=detail))
+        elif requested.model_fields_set:
             warnings.append('there are no validation rows: early stopping is off; it could monitor "training_loss"')
         return None
     patience = max(10, epochs // 5) if requested.patience == "auto" else requested.patience
     return ResolvedEarlyStopping(**(dict(requested) | {"patience": patience}))
 
 
-def _target_scaling(spec: TrainSpec, task: Task) -> str:
+def _target_scaling(spec: TrainSpec, task: Task, loss: LossName, problems: list[FieldProblem]) -> str:
     if task != "regression":
         return "none"
-    if spec.preprocess.target != "auto":
-        return spec.preprocess.target
-    return "none" if spec.loss.name == "poisson" else "standardize"
+    asked = spec.preprocess.target
+    if loss == "poisson" and asked == "standardize":
+        detail = 'the loss "poisson" is of counts as they are; use "none" or "auto"'
+        problems.append(FieldProblem(pointer="/preprocess/target", detail=detail))
+    if asked != "auto":
+        return asked
+    return "none" if loss == "poisson" else "standardize"
+
+
+def _layer(layer: Layer) -> Layer:
+    return layer.model_copy(update={"alpha": layer.alpha or ALPHAS.get(layer.activation)})
 
 
 def _initializer(spec: TrainSpec) -> InitializerName:
@@ -271,3 +250,8 @@ def _initializer(spec: TrainSpec) -> InitializerName:
 
 def _one_of(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
+
+
+def _some_of(classes: Sequence[str]) -> str:
+    more = f" and {len(classes) - 10} more" if len(classes) > 10 else ""
+    return f"; the classes are {_one_of(classes[:10])}{more}"

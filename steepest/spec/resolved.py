@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from steepest.spec.job import ColumnName, JobSpec
+from steepest.spec.fields import ColumnName
+from steepest.spec.job import JobSpec
 from steepest.spec.names import InitializerName, LossName, OutputActivationName, SplitMethod, Task
 from steepest.spec.training import EarlyStopping, Loss, Preprocess, Split, TrainSpec
 
@@ -22,7 +23,7 @@ class ResolvedPreprocess(Preprocess):
 
 
 class ResolvedLoss(Loss):
-    """A loss with its name."""
+    """A loss with its name; huber has its delta."""
 
     name: LossName
 
@@ -51,5 +52,4 @@ class ResolvedTrainSpec(TrainSpec):
 class ResolvedJobSpec(ResolvedTrainSpec, JobSpec):
     """A `JobSpec` without a single `"auto"`; its features are named, in the data set's order."""
 
-    target: ColumnName
     features: Annotated[tuple[ColumnName, ...], Field(strict=False, min_length=1)]

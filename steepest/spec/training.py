@@ -1,27 +1,49 @@
 """`TrainSpec`: the part of a job that is about training. Defaults and names are the public contract."""
 
-from typing import Annotated, Literal, Self
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from steepest.spec.fields import SpecModel, default_only, supported
+from steepest.spec.fields import ColumnName, OneOf, SpecModel, default_only, supported
+from steepest.spec.labels import number_label
 from steepest.spec.names import (
+    ALPHAS,
+    DELTAS,
     ActivationName,
+    Figure,
     InitializerName,
     LossName,
     NumericScaling,
     OutputActivationName,
     Precision,
-    ScheduleName,
     SplitMethod,
     Task,
 )
 from steepest.spec.optimizers import Adam, Optimizer
+from steepest.spec.rules import contradictions
+from steepest.spec.schedules import Constant, Schedule
 
 Auto = Literal["auto"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+ClassWeight = Annotated[
+    Literal["balanced"] | dict[str, Positive],
+    OneOf(
+        lambda given: 0 if given == "balanced" else 1 if isinstance(given, dict) else None,
+        'must be "balanced", or an object of positive weights by class',
+    ),
+]
+LARGEST: Final = sys.float_info.max
+"""No class is a number beyond it."""
+
+
+def _is_null(value: object) -> bool:
+    return value is None
 
 
 class Split(SpecModel):
@@ -59,68 +81,91 @@ class Layer(SpecModel):
     """One hidden layer: linear, batch norm, activation, dropout, in this order."""
 
     units: int = Field(default=64, ge=1, le=65_536)
-    activation: Annotated[ActivationName, supported("linear", "sigmoid", "tanh", "relu")] = "relu"
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0), default_only(0.0)] = 0.0
-    batch_norm: Annotated[bool, default_only(False)] = False
+    activation: ActivationName = "relu"
+    alpha: Positive | None = Field(
+        default=None,
+        exclude_if=_is_null,
+        description="Slope of leaky_relu (0.01 when left out), or limit of elu (1.0); the other activations have none.",
+    )
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0, description="Share of the activations that a step leaves out.")] = (
+        0.0
+    )
+    batch_norm: bool = False
+
+    @field_validator("alpha")
+    @classmethod
+    def _belongs_to_the_activation(cls, alpha: float | None, info: ValidationInfo) -> float | None:
+        return _belongs("alpha", alpha, info.data.get("activation"), ALPHAS)
 
 
 class Loss(SpecModel):
     """What training makes small."""
 
-    name: Annotated[
-        LossName | Auto,
-        supported("auto", "binary_crossentropy", "categorical_crossentropy", "log_loss", "mean_squared_error"),
-    ] = "auto"
-    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0), default_only(0.0)] = 0.0
-    class_weight: Annotated[Literal["balanced"] | dict[str, float] | None, default_only(None)] = None
-    sample_weight: Annotated[str | None, default_only(None)] = None
+    name: LossName | Auto = "auto"
+    delta: Positive | None = Field(
+        default=None,
+        exclude_if=_is_null,
+        description="Residual from which on huber is linear (1.0 when left out); the other losses have none.",
+    )
+    label_smoothing: Fraction = Field(
+        default=0.0, description="Share of a label's probability that a cross-entropy spreads over all labels."
+    )
+    class_weight: ClassWeight | None = Field(
+        default=None, description='Weights by class, 1 where left out; "balanced": inversely by frequency.'
+    )
+    sample_weight: ColumnName | None = Field(
+        default=None, description="The column that says how much each row counts; never a feature."
+    )
 
+    @field_validator("class_weight", mode="before")
+    @classmethod
+    def _by_label(cls, given: Any) -> Any:
+        """Classes that are numbers or booleans in Python go by their labels."""
+        if not isinstance(given, dict):
+            return given
+        weights: dict[Any, Any] = {}
+        for key, weight in given.items():
+            if (label := _label(key)) in weights:
+                raise PydanticCustomError("twice", "the class {label} has two weights", {"label": f'"{label}"'})
+            weights[label] = weight
+        return weights
 
-class Schedule(SpecModel):
-    """How the learning rate changes over the epochs."""
-
-    name: Annotated[ScheduleName, supported("constant")] = "constant"
-    warmup_epochs: Annotated[int, Field(ge=0), default_only(0)] = 0
+    @field_validator("delta")
+    @classmethod
+    def _belongs_to_the_loss(cls, delta: float | None, info: ValidationInfo) -> float | None:
+        return _belongs("delta", delta, info.data.get("name"), DELTAS)
 
 
 class Regularization(SpecModel):
-    """Penalties on the weights; biases are excluded."""
+    """Bounds on the weights; biases are excluded."""
 
-    l1: Annotated[float, Field(ge=0.0), default_only(0.0)] = 0.0
-    l2: Annotated[float, Field(ge=0.0), default_only(0.0)] = 0.0
-    max_norm: Annotated[float | None, default_only(None)] = None
+    l1: NotNegative = Field(default=0.0, description="Adds l1 sum |w| to the loss.")
+    l2: NotNegative = Field(default=0.0, description="Adds (l2/2) sum w^2 to the loss.")
+    max_norm: Positive | None = Field(
+        default=None, description="The longest that the weights into a unit may be after a step."
+    )
 
 
 class GradientClip(SpecModel):
     """A bound on the gradient before each step."""
 
     by: Literal["value", "norm", "global_norm"] = "global_norm"
-    limit: float = Field(default=1.0, gt=0.0)
+    limit: Positive = 1.0
 
 
 class EarlyStopping(SpecModel):
     """Stop when the monitored figure has not improved for `patience` epochs."""
 
-    monitor: Annotated[
-        Literal[
-            "validation_loss",
-            "training_loss",
-            "validation_accuracy",
-            "training_accuracy",
-            "validation_r2",
-            "training_r2",
-        ],
-        supported("validation_loss", "training_loss"),
-    ] = "validation_loss"
+    monitor: Figure = "validation_loss"
     patience: Annotated[int, Field(ge=1)] | Auto = "auto"
-    min_delta: float = Field(default=0.0, ge=0.0)
+    min_delta: NotNegative = 0.0
     restore_best: bool = True
 
 
 class TrainSpec(SpecModel):
     """Everything that training needs beside the data. `"auto"` is replaced by `steepest.spec.resolve`."""
 
-    task: Annotated[Task | Auto, supported("auto", "binary", "multiclass", "regression")] = "auto"
+    task: Task | Auto = "auto"
     split: Split = Split()
     preprocess: Preprocess = Preprocess()
     layers: Annotated[tuple[Layer, ...], Field(strict=False, max_length=64)] = (Layer(),)
@@ -128,13 +173,47 @@ class TrainSpec(SpecModel):
     output_activation: OutputActivationName | Auto = "auto"
     loss: Loss = Loss()
     optimizer: Optimizer = Adam()
-    schedule: Schedule = Schedule()
+    schedule: Schedule = Constant()
     regularization: Regularization = Regularization()
-    gradient_clip: Annotated[GradientClip | None, default_only(None)] = None
+    gradient_clip: GradientClip | None = None
     epochs: Annotated[int, Field(ge=1)] | Auto = "auto"
     batch_size: Annotated[int, Field(ge=1)] | Literal["full", "auto"] = "auto"
     early_stopping: EarlyStopping | None = EarlyStopping()
     seed: Seed = 0
     precision: Precision = "float32"
-    device: Annotated[Literal["auto", "cpu", "gpu"], supported("auto", "cpu")] = "auto"
-    max_seconds: Annotated[float | None, default_only(None)] = None
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        default="auto", description='"cpu" is the processor, "gpu" an NVIDIA GPU; "auto" is "cpu".'
+    )
+    max_seconds: Positive | None = Field(default=None, description="Seconds of training after which to stop.")
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if found := list(contradictions(self)):
+            raise ValidationError.from_exception_data(
+                type(self).__name__,
+                [
+                    InitErrorDetails(type=PydanticCustomError("contradiction", detail), loc=place, input=None)
+                    for place, detail in found
+                ],
+            )
+        return self
+
+
+def _label(key: Any) -> Any:
+    """A class as arrays name it: a number or boolean, NumPy's too, by its label; what else there is as it is."""
+    item = getattr(key, "item", None)
+    plain = item() if callable(item) else key
+    if isinstance(plain, bool):
+        return str(plain)
+    return number_label(float(plain)) if isinstance(plain, int | float) and abs(plain) <= LARGEST else plain
+
+
+def _belongs(parameter: str, value: float | None, name: Any, owners: Mapping[Any, float]) -> float | None:
+    """Refuse a parameter of another activation or loss; an unknown name is a problem of its own."""
+    if value is not None and name is not None and name not in owners:
+        raise PydanticCustomError(
+            "foreign",
+            "{name} has no {parameter}; it belongs to {owners}",
+            {"name": f'"{name}"', "parameter": parameter, "owners": " and ".join(f'"{owner}"' for owner in owners)},
+        )
+    return value

@@ -52,6 +52,7 @@ def test_a_job_error_says_whose_fault_it_was_and_where() -> None:
     ("rows", "pointers"),
     [
         ([{"x0": [1.0]}, [1.0, {}]], ["/rows/0/x0", "/rows/1/1"]),
+        ([{"dict": 1, "x0": {}}], ["/rows/0/x0"]),
         ([7, None, "x"], ["/rows/0", "/rows/1", "/rows/2"]),
         ([], ["/rows"]),
     ],

@@ -1,11 +1,17 @@
 import json
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from steepest.spec.errors import NotYetSupported, ValidationFailed
+from steepest.spec.fields import names_of
 from steepest.spec.job import JobSpec
+from steepest.spec.names import ALPHAS, DELTAS, ActivationName, LossName
+from steepest.spec.optimizers import Momentum, Optimizer
 from steepest.spec.problems import parse
+from steepest.spec.schedules import Cosine, Schedule
+from steepest.spec.training import Loss
 
 LEAST: dict[str, Any] = {"dataset": "ds_1", "target": "species"}
 
@@ -48,12 +54,165 @@ def test_an_object_given_in_part_takes_the_other_defaults() -> None:
     assert spec.early_stopping is None
 
 
+def test_classes_that_are_no_text_in_python_go_by_their_labels() -> None:
+    by_number = {0: 2.0, 1.0: 3, 2.5: 0.5, np.int64(7): 1.0, np.float32(0.5): 1.0, -4: 1.0, "b": 1.0, np.str_("c"): 1.0}
+    weights = parse(JobSpec, LEAST | {"loss": {"class_weight": by_number}}).loss.class_weight
+    assert weights == {"0": 2.0, "1": 3.0, "2.5": 0.5, "7": 1.0, "0.5": 1.0, "-4": 1.0, "b": 1.0, "c": 1.0}
+    for no, yes in ((False, True), (np.False_, np.True_)):
+        assert Loss.model_validate({"class_weight": {no: 2.0, yes: 1.0}}).class_weight == {"False": 2.0, "True": 1.0}
+
+
+@pytest.mark.parametrize("key", [None, (1, 2), float("nan"), float("inf"), 10**400])
+def test_what_cannot_be_a_class_has_no_weight(key: Any) -> None:
+    assert problems_of(LEAST | {"loss": {"class_weight": {key: 2.0}}})
+
+
+def test_a_class_has_one_weight() -> None:
+    found = problems_of(LEAST | {"loss": {"class_weight": {0: 2.0, "0": 1.0}}})
+    assert found == {"/loss/class_weight": 'the class "0" has two weights'}
+
+
+def test_the_device_says_what_auto_is() -> None:
+    assert '"auto" is "cpu"' in JobSpec.model_json_schema()["properties"]["device"]["description"]
+
+
 def test_an_optimizer_without_a_name_is_the_default_one() -> None:
     assert parse(JobSpec, LEAST | {"optimizer": {"beta_1": 0.8}}).optimizer.name == "adam"
 
 
 def test_one_target_in_a_list_is_that_target() -> None:
-    assert parse(JobSpec, LEAST | {"target": ["species"]}).target == "species"
+    spec = parse(JobSpec, LEAST | {"target": ["species"]})
+    assert (spec.target, spec.targets) == ("species", ("species",))
+    assert parse(JobSpec, LEAST | {"target": ["a", "b"]}).targets == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("union", "field"), [(Optimizer, "optimizer"), (Schedule, "schedule")], ids=["optimizer", "schedule"]
+)
+def test_every_name_of_a_union_has_defaults_and_keeps_exact_places(union: Any, field: str) -> None:
+    names = names_of(union)
+    assert len(set(names)) == len(names) > 5
+    for name in names:
+        spec = parse(JobSpec, LEAST | {field: {"name": name}})
+        assert getattr(spec, field).name == name
+        assert parse(JobSpec, json.loads(spec.model_dump_json())) == spec
+        # A field that is called like the name must not be taken for it.
+        wrong = {"name": name, name: 1, "nonsense": 2}
+        wrong |= {"learning_rate": "fast"} if field == "optimizer" else {"warmup_epochs": "long"}
+        parameter = "learning_rate" if field == "optimizer" else "warmup_epochs"
+        assert set(problems_of(LEAST | {field: wrong})) == {
+            f"/{field}/{place}" for place in (name, "nonsense", parameter)
+        }
+    assert f'did you mean "{names[-1]}"?' in problems_of(LEAST | {field: {"name": names[-1] + "x"}})[f"/{field}/name"]
+    for given in (names[0], 3, None, [names[0]]):
+        assert f'"{names[0]}"' in problems_of(LEAST | {field: given})[f"/{field}"]
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        (
+            "optimizer",
+            {
+                "gradient_descent": {"learning_rate": 0.01},
+                "momentum": {"learning_rate": 0.01, "momentum": 0.9},
+                "nesterov": {"learning_rate": 0.01, "momentum": 0.9},
+                "adagrad": {"learning_rate": 0.01, "epsilon": 1e-10},
+                "rmsprop": {"learning_rate": 0.001, "rho": 0.99, "epsilon": 1e-8},
+                "adam": {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
+                "adamw": {
+                    "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01,
+                },
+                "lbfgs": {"learning_rate": 1.0, "history_size": 10},
+            },
+        ),
+        (
+            "schedule",
+            {
+                "constant": {},
+                "step": {"step_epochs": 10, "factor": 0.1},
+                "exponential": {"factor": 0.95},
+                "cosine": {},
+                "one_cycle": {},
+                "plateau": {"factor": 0.1, "patience": 5},
+                "inverse_scaling": {"power": 0.5},
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_the_contracts_defaults_of_each_name(field: str, values: dict[str, dict[str, float]]) -> None:
+    for name, parameters in values.items():
+        found = getattr(parse(JobSpec, LEAST | {field: {"name": name}}), field).model_dump()
+        assert found == {"name": name} | parameters | ({"warmup_epochs": 0} if field == "schedule" else {})
+
+
+def test_a_class_of_settings_is_told_by_its_name_even_when_only_what_was_set_is_sent() -> None:
+    made = JobSpec(dataset="ds_1", target="y", optimizer=Momentum(learning_rate=0.5), schedule=Cosine())
+    sent = json.loads(made.model_dump_json(exclude_unset=True))
+    assert parse(JobSpec, sent) == made
+
+
+@pytest.mark.parametrize("activation", get_args(ActivationName))
+def test_alpha_belongs_to_some_activations(activation: str) -> None:
+    plain = parse(JobSpec, LEAST | {"layers": [{"activation": activation}]})
+    assert "alpha" not in plain.model_dump()["layers"][0], "what was not asked for is not shown"
+    body = LEAST | {"layers": [{}, {"activation": activation, "alpha": 0.3}]}
+    if activation in ALPHAS:
+        assert parse(JobSpec, body).layers[1].alpha == 0.3
+    else:
+        assert f'"{activation}" has no alpha' in problems_of(body)["/layers/1/alpha"]
+
+
+@pytest.mark.parametrize("loss", ["auto", *get_args(LossName)])
+def test_delta_belongs_to_some_losses(loss: str) -> None:
+    assert "delta" not in parse(JobSpec, LEAST | {"loss": {"name": loss}}).model_dump()["loss"]
+    body = LEAST | {"loss": {"name": loss, "delta": 2.0}}
+    if loss in DELTAS:
+        assert parse(JobSpec, body).loss.delta == 2.0
+    else:
+        assert set(problems_of(body)) == {"/loss/delta"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"layers": [{"dropout": 0.5, "batch_norm": True}]},
+        {"layers": []},
+        {"loss": {"label_smoothing": 0.1, "class_weight": "balanced", "sample_weight": "w"}},
+        {"loss": {"class_weight": {"a": 2, "b": 0.5}}},
+        {"loss": {"class_weight": {}}},
+        {"regularization": {"l1": 0.1, "l2": 0.1, "max_norm": 3.0}},
+        {"gradient_clip": {}},
+        {"gradient_clip": {"by": "value", "limit": 0.5}},
+        {"schedule": {"warmup_epochs": 3}},
+        {"early_stopping": {"monitor": "training_r2"}},
+        {"device": "gpu", "max_seconds": 0.5, "task": "multilabel", "target": ["a", "b"]},
+        {"optimizer": {"name": "lbfgs"}, "batch_size": "full"},
+    ],
+)
+def test_what_training_can_do_may_be_asked_for(fields: dict[str, Any]) -> None:
+    spec = parse(JobSpec, LEAST | fields)
+    assert parse(JobSpec, json.loads(spec.model_dump_json())) == spec
+
+
+def test_every_field_that_another_one_rules_out_is_named() -> None:
+    lbfgs: dict[str, Any] = {"optimizer": {"name": "lbfgs"}}
+    layers = [{"dropout": 0.5}, {"batch_norm": True}, {}]
+    assert set(problems_of(LEAST | lbfgs | {"layers": layers, "batch_size": 32, "schedule": {"name": "cosine"}})) == {
+        "/layers/0/dropout",
+        "/layers/1/batch_norm",
+        "/batch_size",
+        "/schedule/name",
+    }
+    assert set(problems_of(LEAST | lbfgs | {"schedule": {"warmup_epochs": 1}})) == {"/schedule/warmup_epochs"}
+    assert set(problems_of(LEAST | lbfgs | {"gradient_clip": {}, "regularization": {"max_norm": 1.0}})) == {
+        "/gradient_clip",
+        "/regularization/max_norm",
+    }
+    assert set(problems_of(LEAST | {"batch_size": 1, "layers": [{"batch_norm": True}]})) == {"/batch_size"}
+    assert set(problems_of(LEAST | {"schedule": {"name": "one_cycle", "warmup_epochs": 1}})) == {
+        "/schedule/warmup_epochs"
+    }
 
 
 def test_all_problems_are_named_at_once_with_their_places() -> None:
@@ -88,29 +247,12 @@ def test_all_problems_are_named_at_once_with_their_places() -> None:
         ("priority", 1),
         ("warm_start", {"job": "job_1"}),
         ("reuse", True),
-        ("max_seconds", 10.0),
-        ("gradient_clip", {"by": "norm"}),
-        ("device", "gpu"),
-        ("target", ["a", "b"]),
-        ("task", "multilabel"),
-        ("layers", [{"dropout": 0.5}]),
-        ("layers", [{"batch_norm": True}]),
-        ("layers", [{"activation": "gelu"}]),
-        ("loss", {"name": "huber"}),
-        ("loss", {"label_smoothing": 0.1}),
-        ("loss", {"class_weight": "balanced"}),
-        ("loss", {"sample_weight": "w"}),
-        ("optimizer", {"name": "lbfgs"}),
-        ("schedule", {"name": "cosine"}),
-        ("schedule", {"name": "exponential", "factor": 0.95}),
-        ("schedule", {"warmup_epochs": 3}),
-        ("regularization", {"l2": 0.1}),
         ("preprocess", {"numeric": "robust"}),
+        ("preprocess", {"categorical": "ordinal"}),
         ("preprocess", {"missing": "median"}),
         ("preprocess", {"missing_indicator": True}),
         ("split", {"method": "group"}),
         ("split", {"column": "g"}),
-        ("early_stopping", {"monitor": "validation_accuracy"}),
     ],
 )
 def test_what_a_later_release_brings_is_refused_and_never_ignored(field: str, value: Any) -> None:
@@ -132,6 +274,28 @@ def test_what_a_later_release_brings_is_refused_and_never_ignored(field: str, va
         (LEAST | {"optimizer": {"name": ["adam"]}}, "/optimizer/name"),
         (LEAST | {"optimizer": {"learning_rate": float("nan")}}, "/optimizer/learning_rate"),
         (LEAST | {"optimizer": {"learning_rate": -1}}, "/optimizer/learning_rate"),
+        (LEAST | {"optimizer": {"name": "rmsprop", "rho": 1}}, "/optimizer/rho"),
+        (LEAST | {"optimizer": {"name": "lbfgs", "history_size": 0}}, "/optimizer/history_size"),
+        (LEAST | {"schedule": {"name": "step", "step_epochs": 0}}, "/schedule/step_epochs"),
+        (LEAST | {"schedule": {"name": "plateau", "factor": 1}}, "/schedule/factor"),
+        (LEAST | {"schedule": {"warmup_epochs": -1}}, "/schedule/warmup_epochs"),
+        (LEAST | {"layers": [{"dropout": 1.0}]}, "/layers/0/dropout"),
+        (LEAST | {"layers": [{"activation": "elu", "alpha": 0}]}, "/layers/0/alpha"),
+        (LEAST | {"loss": {"label_smoothing": 1}}, "/loss/label_smoothing"),
+        (LEAST | {"loss": {"class_weight": "unbalanced"}}, "/loss/class_weight"),
+        (LEAST | {"loss": {"class_weight": ["a"]}}, "/loss/class_weight"),
+        (LEAST | {"loss": {"class_weight": {"a": 0}}}, "/loss/class_weight/a"),
+        (LEAST | {"loss": {"sample_weight": ""}}, "/loss/sample_weight"),
+        (LEAST | {"loss": {"name": "huber", "delta": -1}}, "/loss/delta"),
+        (LEAST | {"regularization": {"l2": -0.1}}, "/regularization/l2"),
+        (LEAST | {"regularization": {"max_norm": 0}}, "/regularization/max_norm"),
+        (LEAST | {"gradient_clip": {"limit": 0}}, "/gradient_clip/limit"),
+        (LEAST | {"gradient_clip": {"by": "size"}}, "/gradient_clip/by"),
+        (LEAST | {"max_seconds": 0}, "/max_seconds"),
+        (LEAST | {"device": "tpu"}, "/device"),
+        (LEAST | {"early_stopping": {"monitor": "test_loss"}}, "/early_stopping/monitor"),
+        (LEAST | {"target": []}, "/target"),
+        (LEAST | {"target": ["a", 1]}, "/target/1"),
         (LEAST | {"seed": -1}, "/seed"),
         (LEAST | {"seed": 2**63}, "/seed"),
         (LEAST | {"epochs": 0}, "/epochs"),
