@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from steepest.data.categories import Categories, LabelBudget
 from steepest.data.formats.reader import Cells, Fault, Texts
-from steepest.data.labels import is_code, number_label, read_cell, shorten
+from steepest.data.labels import is_code, read_cell, shorten
 from steepest.data.spool import Spool
 from steepest.data.tally import NumberTally
 from steepest.spec.answers import Column
+from steepest.spec.labels import number_label
 
 NUMERIC_SHARE: Final = 0.9
 """A column with at least this share of numbers, and ..."""

@@ -6,10 +6,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.data.labels import LONGEST_LABEL, number_label
+from steepest.data.labels import LONGEST_LABEL
 from steepest.data.spool import Spool
 from steepest.data.tally import MOST_VALUES, NumberTally
 from steepest.spec.answers import Column
+from steepest.spec.labels import number_label
 
 _CHUNK: Final = 1 << 18
 

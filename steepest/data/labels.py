@@ -1,4 +1,4 @@
-"""What the text of one cell means: a number, a missing value, or a label; and how a number is written as a label."""
+"""What the text of one cell means: a number, a missing value, or a label."""
 
 import re
 from collections.abc import Iterable
@@ -28,7 +28,6 @@ SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INFINITY: Final = re.compile(r"[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE)
 _LEADING_ZERO: Final = re.compile(r"[+-]?0\d", re.ASCII)
-_PLAIN_BELOW: Final = 1e16  # from here on, neighbouring floats are more than 1 apart
 
 
 def read_cell(text: str) -> float | str | None:
@@ -48,13 +47,6 @@ def is_code(text: str) -> bool:
     """Whether a text is a number but for its leading zero, such as a postal code."""
     bare = text.strip()
     return bool(_LEADING_ZERO.match(bare) and _NUMBER.fullmatch(bare))
-
-
-def number_label(value: float) -> str:
-    """The one way to write a number as a label: `1`, `2.5`; whole numbers without a point."""
-    if value.is_integer() and abs(value) < _PLAIN_BELOW:
-        return str(int(value))
-    return repr(value)
 
 
 def in_class_order(labels: Iterable[str]) -> list[str]:

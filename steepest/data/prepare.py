@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,80 +12,92 @@ from steepest.data.split import Parts, split
 from steepest.data.table import Rows, Table
 from steepest.data.target import Target, rows_with
 from steepest.data.unusable import unusable
+from steepest.data.weights import Weights
 from steepest.spec.errors import FieldProblem
 from steepest.spec.resolved import ResolvedTrainSpec
 
-Pair: TypeAlias = tuple[NDArray[Any], NDArray[Any]]
-"""Inputs (n, d) in the job's precision, and targets: (n,) intp class codes, or (n, 1) values in training units."""
+
+class Part(NamedTuple):
+    """Rows as arrays; all but class codes are in the job's precision."""
+
+    X: NDArray[Any]
+    """(n, d) inputs."""
+    y: NDArray[Any]
+    """(n,) intp class codes, (n, labels) 1 and 0, or (n, columns) values in training units."""
+    weights: NDArray[Any] | None
+    """(n,) how much each row counts in the loss; None where all count the same."""
 
 
 @dataclass(frozen=True)
 class Prepared:
     """All that training and evaluation need."""
 
-    training: Pair
-    validation: Pair | None
-    test: Pair | None
+    training: Part
+    validation: Part | None
+    test: Part | None
     preprocessing: Preprocessing
     target: Target
     outputs: int
     """Units of the output layer."""
     parts: Parts
-    """The rows of the table behind each pair; a validation table's rows are not among them."""
+    """The rows of the table behind each part; a validation table's rows are not among them."""
     left_out_rows: int
-    """Rows of the table without a target."""
+    """Rows of the table that lack a target."""
     warnings: tuple[str, ...]
 
 
 def prepare(
     table: Table,
     spec: ResolvedTrainSpec,
-    target: str,
+    targets: Sequence[str],
     features: Sequence[str],
     classes: Sequence[str],
     validation: Table | None = None,
+    weight: str | None = None,
 ) -> Prepared:
     """Split `table`, learn the preprocessing from its training rows, and build the arrays.
 
     Args:
         table: The data.
         spec: Resolved for this data.
-        target: The column to predict.
+        targets: The columns to predict.
         features: The columns to predict from, in data-set order.
-        classes: `Resolution.classes`: labels in class order; empty for regression.
+        classes: `Resolution.classes`: labels in class order; empty for regression and multilabel.
         validation: Rows given apart, which replace the split: the table's rows are then all training rows.
+        weight: The column of sample weights; a validation table may lack it.
 
     Raises:
         DataUnusable: a feature is free text, a scaled value is out of range, a row's label is none of the classes,
-            or the validation rows lack a column or have one that the table has not.
+            a weight is none, or the validation rows lack a column or have one that the table has not.
     """
     if validation is not None:
-        _check_columns(validation, table, (*features, target))
-    rows = rows_with(table, target)
+        _check_columns(validation, table, (*features, *targets))
+    rows = rows_with(table, targets)
     none = np.empty(0, np.intp)
-    parts = Parts(rows, none, none) if validation is not None else _split(table, rows, spec, target, classes)
-    codec = Target.fit(table, parts.training, target, spec.task, classes, spec.preprocess.target)
+    parts = Parts(rows, none, none) if validation is not None else _split(table, rows, spec, targets, classes)
+    codec = Target.fit(table, parts.training, targets, spec.task, classes, spec.preprocess.target)
     preprocessing = Preprocessing.fit(table, parts.training, features, spec.preprocess)
+    learned = codec.encode(table, parts.training, spec.precision)
+    weights = Weights.fit(weight, spec.loss.class_weight, classes, learned)
 
-    def pair(source: Table, part: Rows) -> Pair:
-        return preprocessing.transform(source, part, spec.precision), codec.encode(source, part, spec.precision)
+    def part(source: Table, rows: Rows, y: NDArray[Any] | None = None) -> Part:
+        y = codec.encode(source, rows, spec.precision) if y is None else y
+        return Part(
+            preprocessing.transform(source, rows, spec.precision), y, weights.of(source, rows, y, spec.precision)
+        )
 
-    if validation is not None:
-        apart = rows_with(validation, target)
-        validation_pair = pair(validation, apart) if len(apart) else None
-    else:
-        validation_pair = pair(table, parts.validation) if len(parts.validation) else None
+    measured = (table, parts.validation) if validation is None else (validation, rows_with(validation, targets))
     left_out = table.rows - len(rows)
     return Prepared(
-        training=pair(table, parts.training),
-        validation=validation_pair,
-        test=pair(table, parts.test) if len(parts.test) else None,
+        training=part(table, parts.training, learned),
+        validation=part(*measured) if len(measured[1]) else None,
+        test=part(table, parts.test) if len(parts.test) else None,
         preprocessing=preprocessing,
         target=codec,
         outputs=codec.outputs,
         parts=parts,
         left_out_rows=left_out,
-        warnings=_warnings(target, left_out),
+        warnings=_warnings(targets, left_out),
     )
 
 
@@ -99,16 +111,19 @@ def _check_columns(validation: Table, table: Table, needed: Sequence[str]) -> No
             raise unusable([FieldProblem(pointer="/validation", detail=detail)])
 
 
-def _split(table: Table, rows: Rows, spec: ResolvedTrainSpec, target: str, classes: Sequence[str]) -> Parts:
-    """The parts as row numbers of the table, of which only `rows` have a target."""
+def _split(table: Table, rows: Rows, spec: ResolvedTrainSpec, targets: Sequence[str], classes: Sequence[str]) -> Parts:
+    """The parts as row numbers of the table, of which only `rows` have every target."""
     codes = None
     if spec.split.method == "stratified":
-        codes = Target(target, spec.task, tuple(classes)).encode(table, rows, np.intp)
+        codes = Target(tuple(targets), spec.task, tuple(classes)).encode(table, rows, np.intp)
     parts = split(spec.split, len(rows), codes)
     return Parts(rows[parts.training], rows[parts.validation], rows[parts.test])
 
 
-def _warnings(target: str, left_out: int) -> tuple[str, ...]:
+def _warnings(targets: Sequence[str], left_out: int) -> tuple[str, ...]:
     if not left_out:
         return ()
-    return (f'{left_out:,} {"row has" if left_out == 1 else "rows have"} no value of the target "{target}": left out',)
+    rows = f"{left_out:,} {'row has' if left_out == 1 else 'rows have'}"
+    if len(targets) == 1:
+        return (f'{rows} no value of the target "{targets[0]}": left out',)
+    return (f"{rows} not a value of every target: left out",)

@@ -7,8 +7,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.data.labels import number_label, read_cell, shorten
+from steepest.data.labels import read_cell, shorten
 from steepest.spec.errors import FieldProblem
+from steepest.spec.labels import number_label
 from steepest.spec.problems import pointer_to, suggestion
 
 MOST_PROBLEMS: Final = 100

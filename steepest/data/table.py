@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from steepest.data.arrays import array_problems, infinite_problems
+from steepest.data.arrays import array_problems, infinite_problems, target_names
 from steepest.data.labels import in_class_order
 from steepest.data.unusable import unusable
 from steepest.spec.answers import Column as ColumnSchema
@@ -18,6 +18,9 @@ from steepest.spec.answers import Column as ColumnSchema
 MANIFEST: Final = "table.json"
 NUMBERS: Final = "numbers.npy"
 CODES: Final = "codes.npy"
+
+WEIGHT: Final = "sample_weight"
+"""The column that an array of sample weights becomes."""
 
 _MOST_PROBLEMS: Final = 20
 
@@ -31,7 +34,7 @@ class NumericColumn:
 
     name: str
     values: NDArray[Any]
-    """(n,) real numbers: a memory map of float64, or a view of a matrix."""
+    """(n,) real numbers or booleans: a memory map of float64, or a view of a matrix."""
     dtype: str | None = None
     """Of the array this came from in process, as NumPy writes it."""
 
@@ -95,29 +98,50 @@ class Table:
         return {column.name: index for index, column in enumerate(self.columns)}
 
     @classmethod
-    def from_arrays(cls, X: NDArray[Any], y: NDArray[Any] | None = None, names: Sequence[str] | None = None) -> "Table":
-        """Wrap arrays without copying numbers.
+    def from_arrays(
+        cls, X: NDArray[Any], y: NDArray[Any] | None = None, sample_weight: NDArray[Any] | None = None
+    ) -> "Table":
+        """Wrap arrays without copying numbers: the columns x0, x1, ..., then y or y0, y1, ..., then sample_weight.
 
         Args:
             X: (n, d) real numbers or booleans; NaN is a missing value.
-            y: (n,) or (n, 1) numbers, booleans or text.
-            names: d names of the features; by default x0, x1, .... The target is y.
+            y: (n,) or (n, 1) numbers, booleans or text; or (n, targets) numbers or booleans.
+            sample_weight: (n,) numbers.
 
         Raises:
             DataUnusable: the arrays' shapes, kinds or values cannot be used.
         """
         given = y
         y = _plain(y) if y is not None and y.dtype == object else y
-        if problems := array_problems(X, y):
+        if problems := array_problems(X, y, sample_weight):
             raise unusable(problems)
-        names = [f"x{index}" for index in range(X.shape[1])] if names is None else names
-        if problems := infinite_problems(X, y, names, _MOST_PROBLEMS):
+        features = tuple(f"x{index}" for index in range(X.shape[1]))
+        targets = () if y is None else target_names(y)
+        arrays = {"X": X, "y": y, WEIGHT: sample_weight}
+        there = {name: array for name, array in arrays.items() if array is not None}
+        if problems := infinite_problems(there, (*features, *targets, WEIGHT), _MOST_PROBLEMS):
             raise unusable(problems)
-        columns: list[Column] = [NumericColumn(name, X[:, index]) for index, name in enumerate(names)]
+        columns: list[Column] = [NumericColumn(name, X[:, index]) for index, name in enumerate(features)]
         if y is not None:
             dtype = y.dtype if given is None or y.dtype.kind != "U" else given.dtype
-            columns.append(_target_column(y.reshape(len(y)), dtype.str))
+            columns += _target_columns(y.reshape(len(y), -1), targets, dtype.str)
+        if sample_weight is not None:
+            columns.append(NumericColumn(WEIGHT, sample_weight))
         return cls(len(X), tuple(columns), X)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns that X became; none when the table came from a file."""
+        return self.names[: self._width]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that y became; none when the table came from a file."""
+        return tuple(name for name in self.names[self._width :] if name != WEIGHT) if self._width else ()
+
+    @property
+    def _width(self) -> int:
+        return 0 if self.matrix is None else int(self.matrix.shape[1])
 
     def numbers(self, rows: Rows, names: Sequence[str]) -> NDArray[np.float64]:
         """A fresh (k, d) block of numeric columns, NaN where a value is missing."""
@@ -164,12 +188,12 @@ def _plain(y: NDArray[Any]) -> NDArray[Any]:
     return y if str in kinds else np.array(y.tolist())
 
 
-def _target_column(y: NDArray[Any], dtype: str | None) -> Column:
-    if y.dtype.kind not in "bU":
-        return NumericColumn("y", y, dtype)
-    distinct, codes = np.unique(y, return_inverse=True)
+def _target_columns(y: NDArray[Any], names: Sequence[str], dtype: str) -> list[Column]:
+    if y.dtype.kind in "iuf" or len(names) > 1:
+        return [NumericColumn(name, y[:, index], dtype) for index, name in enumerate(names)]
+    distinct, codes = np.unique(y[:, 0], return_inverse=True)
     labels = [str(value) for value in distinct.tolist()]
     ordered = in_class_order(labels)
     place_of = {label: place for place, label in enumerate(ordered)}
     places = np.array([place_of[label] for label in labels], np.int32)
-    return CategoricalColumn("y", places[codes], tuple(ordered), dtype)
+    return [CategoricalColumn(names[0], places[codes], tuple(ordered), dtype)]

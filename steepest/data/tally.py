@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.data.labels import number_label
 from steepest.spec.answers import Column
+from steepest.spec.labels import number_label
 
 EXACT_DISTINCT: Final = 10_000
 """Distinct values are counted exactly up to here."""

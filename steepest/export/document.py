@@ -14,7 +14,7 @@ from steepest.spec.errors import InvalidRequest
 from steepest.spec.resolved import ResolvedJobSpec, ResolvedTrainSpec
 from steepest.trainer.network import Network
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 def arrays_of(model: Model) -> dict[str, NDArray[Any]]:

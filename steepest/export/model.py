@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,15 @@ from steepest.data.preprocessing import Inputs, Preprocessing
 from steepest.data.raw import Record
 from steepest.data.table import NumericColumn, Table
 from steepest.data.target import Target
-from steepest.spec.answers import ClassPrediction, ValuePrediction
+from steepest.spec.answers import ClassPrediction, LabelsPrediction, Prediction, ValuePrediction, ValuesPrediction
 from steepest.spec.errors import DataUnusable, FieldProblem
 from steepest.spec.problems import raised
 from steepest.spec.resolved import ResolvedTrainSpec
 from steepest.trainer.evaluate import outputs
 from steepest.trainer.network import Network
+
+HALF: Final = 0.5
+"""A row has a label whose probability is above this."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +37,15 @@ class Model:
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:
         """Labels (n,) in the classes' dtype, or values (n,) in the target's units, of raw rows X (n, d).
 
+        Several target columns give (n, columns): 1 where a row has a label and 0 where not, or values.
+
         Raises:
             ValidationFailed: X does not have the features, or a value cannot be read.
         """
-        activations = self._outputs(self._inputs(X))
-        if self.spec.task == "regression":
-            return self.target.decode(activations)
-        return self.target.decode(self._probabilities(activations).argmax(axis=1))
+        return self._decoded(self._outputs(self._inputs(X)))
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.floating[Any]]:
-        """Probabilities (n, classes), in class order, of raw rows X (n, d).
+        """Probabilities (n, classes), in class order, or (n, labels), of raw rows X (n, d).
 
         Raises:
             ValidationFailed: the model predicts values, or X does not have the features, or a value cannot be read.
@@ -52,17 +54,29 @@ class Model:
             raise raised([FieldProblem(pointer="/task", detail="regression has no probabilities; use predict")])
         return self._probabilities(self._outputs(self._inputs(X)))
 
-    def predict_records(self, records: Sequence[Record]) -> list[ClassPrediction] | list[ValuePrediction]:
+    def predict_records(self, records: Sequence[Record]) -> list[Prediction]:
         """Predictions of raw JSON rows, named or in the order of the features.
 
         Raises:
             ValidationFailed: pointers `/rows/<i>/<name or index>`, the first 100 problems at once.
         """
         activations = self._outputs(self.preprocessing.transform_records(records, self.spec.precision))
+        names = self.target.names
         if self.spec.task == "regression":
-            return [ValuePrediction(value=value) for value in self.target.decode(activations).tolist()]
-        labels = self.target.labels
+            values = self._decoded(activations).tolist()
+            if len(names) == 1:
+                return [ValuePrediction(value=value) for value in values]
+            return [ValuesPrediction(values=dict(zip(names, row, strict=True))) for row in values]
         probabilities = self._probabilities(activations)
+        if self.spec.task == "multilabel":
+            return [
+                LabelsPrediction(
+                    labels=[name for name, probability in zip(names, row, strict=True) if probability > HALF],
+                    probabilities=dict(zip(names, row, strict=True)),
+                )
+                for row in probabilities.tolist()
+            ]
+        labels = self.target.labels
         return [
             ClassPrediction(label=labels[code], probabilities=dict(zip(labels, row, strict=True)))
             for code, row in zip(probabilities.argmax(axis=1).tolist(), probabilities.tolist(), strict=True)
@@ -85,11 +99,22 @@ class Model:
     def _outputs(self, inputs: Inputs) -> Inputs:
         return outputs(self.network, self.theta, inputs)
 
+    def _decoded(self, activations: Inputs) -> NDArray[Any]:
+        if self.spec.task == "regression":
+            return self.target.decode(activations)
+        probabilities = self._probabilities(activations)
+        if self.spec.task == "multilabel":
+            return self.target.decode(probabilities > HALF)
+        return self.target.decode(probabilities.argmax(axis=1))
+
     def _probabilities(self, activations: Inputs) -> Inputs:
-        """Of each class (n, classes): one unit is the second class's; several are divided by their sum."""
+        """Of each class (n, classes): one unit is the second class's; several are divided by their sum.
+
+        Of each label (n, labels): its unit's.
+        """
         if self.spec.task == "binary":
             return np.concatenate([1 - activations, activations], axis=1)
-        if self.spec.output_activation == "softmax":
+        if self.spec.task == "multilabel" or self.spec.output_activation == "softmax":
             return activations
         total = activations.sum(axis=1, keepdims=True)
         even = activations.dtype.type(1 / activations.shape[1])

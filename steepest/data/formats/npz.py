@@ -1,4 +1,4 @@
-"""npz: a zip archive of NumPy arrays, X (n, d) and y (n,). Nothing in it is ever unpickled."""
+"""npz: a zip archive of NumPy arrays, X (n, d) and y (n,) or (n, targets). Nothing in it is ever unpickled."""
 
 import lzma
 import shutil
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from steepest.data.arrays import array_problems
+from steepest.data.arrays import array_problems, target_names
 from steepest.data.formats.reader import Cells, Fault, Texts, checked
 from steepest.data.limits import IngestLimits
 from steepest.data.unusable import unusable
@@ -30,7 +30,7 @@ _BROKEN: Final = (
 
 
 class NpzReader:
-    """The arrays of an npz file as batches of columns x0, x1, ... and y.
+    """The arrays of an npz file as batches of columns x0, x1, ... and y, or y0, y1, ....
 
     The members are unpacked into `scratch`, once their declared sizes are within the limit, and memory-mapped.
 
@@ -41,21 +41,23 @@ class NpzReader:
     def __init__(self, source: BinaryIO, limits: IngestLimits, scratch: Path) -> None:
         self._X, self._y = _unpack(source, limits, scratch)
         self._most = limits.problems
-        rows, columns = self._X.shape
-        if columns + 1 > limits.columns:
-            raise _problem("/X", f"X has {columns:,} columns; the limit is {limits.columns - 1:,}")
-        if 8 * rows * (columns + 1) > limits.unpacked_bytes:
+        rows, features = self._X.shape
+        targets = target_names(self._y)
+        columns = features + len(targets)
+        if columns > limits.columns:
+            raise _problem("/X", f"X has {features:,} columns; the limit is {limits.columns - len(targets):,}")
+        if 8 * rows * columns > limits.unpacked_bytes:
             raise _problem(
-                "/X", f"X has {rows * columns:,} numbers, more than the {limits.unpacked_bytes:,} bytes allowed"
+                "/X", f"X has {rows * features:,} numbers, more than the {limits.unpacked_bytes:,} bytes allowed"
             )
-        self.names: Sequence[str] = [*(f"x{index}" for index in range(columns)), "y"]
+        self.names: Sequence[str] = [*(f"x{index}" for index in range(features)), *targets]
 
     def batches(self) -> Iterator[Sequence[Cells]]:
         """Batches of rows."""
         step = max(1, _BATCH_BYTES // (8 * len(self.names)))
         for start in range(0, len(self._X), step):
             rows = np.array(self._X[start : start + step], np.float64)
-            yield [*(_Numbers(column) for column in rows.T), _cells(self._y[start : start + step])]
+            yield [*(_Numbers(column) for column in rows.T), *_cells(self._y[start : start + step])]
 
     def problems(self, faults: Sequence[Fault]) -> list[FieldProblem]:
         """The given faults by row, in NumPy's indices."""
@@ -63,7 +65,9 @@ class NpzReader:
 
     def _place(self, fault: Fault) -> FieldProblem:
         name = self.names[fault.column]
-        place = f"y[{fault.row}]" if name == "y" else f"X[{fault.row}, {fault.column}]"
+        target = fault.column - self._X.shape[1]
+        place = f"X[{fault.row}, {fault.column}]" if target < 0 else f"y[{fault.row}]"
+        place = f"y[{fault.row}, {target}]" if target >= 0 and name != "y" else place
         return FieldProblem(pointer=pointer_to(["rows", fault.row, name]), detail=f"{place}: {fault.detail}")
 
 
@@ -108,8 +112,11 @@ def _has_strange_characters(values: NDArray[np.str_]) -> bool:
     return values.itemsize > 0 and bool((np.ascontiguousarray(values).view(characters) > sys.maxunicode).any())
 
 
-def _cells(y: NDArray[Any]) -> Cells:
-    return _Labels(y) if y.dtype.kind in "bU" else _Numbers(np.array(y, np.float64))
+def _cells(y: NDArray[Any]) -> list[Cells]:
+    """The target's columns. One of booleans is two classes; several are labels that a row has or has not, 1 or 0."""
+    if y.ndim == 1:
+        return [_Labels(y) if y.dtype.kind in "bU" else _Numbers(np.array(y, np.float64))]
+    return [_Numbers(column) for column in np.array(y, np.float64).T]
 
 
 def _unpack(source: BinaryIO, limits: IngestLimits, scratch: Path) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -123,7 +130,8 @@ def _unpack(source: BinaryIO, limits: IngestLimits, scratch: Path) -> tuple[NDAr
     problems = array_problems(arrays["X"], arrays["y"])
     if problems:
         raise unusable(problems)
-    return arrays["X"], arrays["y"].reshape(len(arrays["y"]))
+    y = arrays["y"]
+    return arrays["X"], y.reshape(len(y)) if len(target_names(y)) == 1 else y
 
 
 def _check_members(members: dict[str, zipfile.ZipInfo], limits: IngestLimits) -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steepest.data.labels import in_class_order, is_code, number_label, read_cell
+from steepest.data.labels import in_class_order, is_code, read_cell
+from steepest.spec.labels import number_label
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,14 @@ def test_labels(read: Read, target: Any, categories: tuple[str, ...], codes: lis
     assert (column.categories, column.codes.tolist()) == (categories, codes)
 
 
+@pytest.mark.parametrize("several", [X[:, :2], X[:, :2] > 4, X[:, :2].astype(np.int8)])
+def test_several_targets_are_columns_of_numbers(read: Read, several: Any) -> None:
+    summary, table = read(npz(X=X, y=several), "npz")
+    assert table.names == ("x0", "x1", "x2", "y0", "y1")
+    assert [column.kind for column in summary.columns] == ["numeric"] * 5
+    np.testing.assert_array_equal(table.numbers(np.arange(4), ["y0", "y1"]), several.astype(float))
+
+
 def test_numbers_written_as_text_are_numbers(read: Read) -> None:
     column = read(npz(X=X, y=np.array(["10", "2", "1.0", ""])), "npz")[1]["y"]
     assert isinstance(column, NumericColumn)
@@ -105,7 +113,10 @@ def infinite(row: int, column: int) -> Any:
         (npz(X=X[:, :0], y=y), [("/X", "shape (4, 0)")]),
         (npz(X=np.float64(3), y=np.float64(1)), [("/X", "shape ()"), ("/y", "shape ()")]),
         (npz(X=X[:0], y=y[:0]), [("/X", "no rows")]),
-        (npz(X=X, y=X), [("/y", "several targets")]),
+        (npz(X=X, y=X.reshape(4, 3, 1)), [("/y", "shape (4, 3, 1)")]),
+        (npz(X=X, y=X[:, :0]), [("/y", "shape (4, 0)")]),
+        (npz(X=X, y=X.astype(str)), [("/y", "several targets must hold numbers")]),
+        (npz(X=X, y=infinite(2, 1)), [("/rows/2/y1", "y[2, 1]: -inf is not finite")]),
         (npz(X=X + 1j, y=y), [("/X", "complex numbers")]),
         (npz(X=X, y=y + 1j), [("/y", "complex numbers")]),
         (npz(X=X.astype(str), y=y), [("/X", "text")]),

@@ -22,13 +22,15 @@ Make = Callable[..., Model]
 
 @pytest.fixture(scope="session")
 def make() -> Make:
-    """A model of a table's last column, or of arrays X and y."""
+    """A model of a table's last column, or of arrays X and y of one column or several."""
 
     def run(table: Table | NDArray[Any], y: Any = None, seed: int = 0, **fields: Any) -> Model:
         table = table if isinstance(table, Table) else Table.from_arrays(table, y)
-        *features, target = table.names
-        resolution = resolve(TrainSpec.model_validate(fields), target_facts([describe(table, target)], target))
-        return _model(table, resolution.spec, target, features, resolution.classes, seed)
+        targets = table.targets if table.matrix is not None else table.names[-1:]
+        features = [name for name in table.names if name not in targets]
+        facts = target_facts([describe(table, name) for name in targets], targets)
+        resolution = resolve(TrainSpec.model_validate(fields), facts)
+        return _model(table, resolution.spec, targets, features, resolution.classes, seed)
 
     return run
 
@@ -50,9 +52,14 @@ def mixed() -> Table:
 
 
 def _model(
-    table: Table, spec: ResolvedTrainSpec, target: str, features: list[str], classes: tuple[str, ...], seed: int
+    table: Table,
+    spec: ResolvedTrainSpec,
+    targets: tuple[str, ...],
+    features: list[str],
+    classes: tuple[str, ...],
+    seed: int,
 ) -> Model:
-    prepared = prepare(table, spec, target, features, classes)
+    prepared = prepare(table, spec, targets, features, classes)
     network = Network.of(spec, prepared.preprocessing.width, prepared.outputs)
     theta = np.random.default_rng(seed).normal(size=network.parameters).astype(spec.precision)
     return Model(network, theta, spec, prepared.preprocessing, prepared.target)

@@ -29,6 +29,8 @@ TARGETS = {
     "binary": np.arange(60) % 2 == 0,
     "codes": np.arange(60) % 4 + 1,
     "values": np.random.default_rng(1).normal(size=60),
+    "several values": np.random.default_rng(2).normal(size=(60, 3)),
+    "labels": np.arange(60)[:, None] % [2, 3] == 0,
 }
 both = pytest.mark.parametrize("form", [safetensors, npz])
 
@@ -171,7 +173,7 @@ def damaged() -> bytes:
         lambda content: b"",
         lambda content: b"rubbish",
         lambda content: content[:200],
-        with_metadata(version=2),
+        with_metadata(version=1),
         with_metadata(version=None),
         with_metadata(spec=None),
         with_metadata(spec={}),
@@ -182,6 +184,9 @@ def damaged() -> bytes:
             preprocessing={"features": [{"kind": "numeric", "name": "x", "center": "?", "scale": 1, "fill": 0}]}
         ),
         with_metadata(target={"name": "y"}),
+        with_metadata(target={"names": [], "task": "regression"}),
+        with_metadata(target={"names": ["y"], "task": "regression", "means": [0.0], "scales": [1.0, 2.0]}),
+        with_metadata(target={"names": ["y"], "task": "multiclass", "labels": ["1", "2", "3", "4"], "means": [0.0]}),
         with_metadata(target=3),
         with_arrays(metadata=np.array("{")),
         with_arrays(metadata=np.array("[]")),

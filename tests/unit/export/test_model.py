@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from steepest.data.features import NumericFeature
 from steepest.data.table import Table
 from steepest.export.model import Model
-from steepest.spec.answers import ClassPrediction, ValuePrediction
+from steepest.spec.answers import ClassPrediction, LabelsPrediction, ValuePrediction, ValuesPrediction
 from steepest.spec.errors import ValidationFailed
 
 Make = Callable[..., Model]
@@ -72,10 +72,53 @@ def test_values_come_in_the_units_of_the_target(make: Make, precision: str) -> N
     predicted = model.predict(X)
     assert predicted.dtype == precision
     assert predicted.shape == (90,)
-    expected = weighted_sums(model, X)[:, 0] * model.target.scale + model.target.mean
+    expected = weighted_sums(model, X)[:, 0] * model.target.scales[0] + model.target.means[0]
     np.testing.assert_allclose(predicted, expected, rtol=1e-4 if precision == "float32" else 1e-12)
     with pytest.raises(ValidationFailed, match="no probabilities"):
         model.predict_proba(X)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_several_values_come_each_in_their_own_units(make: Make, precision: str) -> None:
+    y = rng.normal(size=(90, 3)) * [1, 1e3, 1e-3] + [0, 1e4, 1]
+    model = make(X, y, precision=precision)
+    predicted = model.predict(X)
+    assert predicted.dtype == precision
+    assert predicted.shape == (90, 3)
+    expected = weighted_sums(model, X) * model.target.scales + model.target.means
+    np.testing.assert_allclose(predicted, expected, rtol=1e-4 if precision == "float32" else 1e-12)
+    assert model.predict_records(X[:2].tolist()) == [
+        ValuesPrediction(values=dict(zip(("y0", "y1", "y2"), row, strict=True))) for row in predicted[:2].tolist()
+    ]
+    with pytest.raises(ValidationFailed, match="no probabilities"):
+        model.predict_proba(X)
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.float64])
+def test_labels_are_those_above_one_half(make: Make, dtype: Any) -> None:
+    y = (np.arange(90)[:, None] % [2, 3, 5] == 0).astype(dtype)
+    model = make(X, y, precision="float64")
+    assert model.spec.task == "multilabel"
+    probabilities = 1 / (1 + np.exp(-weighted_sums(model, X)))
+    np.testing.assert_allclose(model.predict_proba(X), probabilities, atol=1e-12)
+    predicted = model.predict(X)
+    assert predicted.dtype == dtype
+    np.testing.assert_array_equal(predicted, probabilities > 0.5)
+    for record, row, flags in zip(
+        model.predict_records(X.tolist()), model.predict_proba(X).tolist(), predicted, strict=True
+    ):
+        assert record == LabelsPrediction(
+            labels=[name for name, flag in zip(("y0", "y1", "y2"), flags, strict=True) if flag],
+            probabilities=dict(zip(("y0", "y1", "y2"), row, strict=True)),
+        )
+
+
+def test_one_label_is_a_task_of_its_own(make: Make) -> None:
+    model = make(X, (np.arange(90) % 2).astype(np.uint8), task="multilabel")
+    assert model.predict(X).shape == (90,)
+    (record,) = model.predict_records(X[:1].tolist())
+    assert isinstance(record, LabelsPrediction)
+    assert list(record.probabilities) == ["y"]
 
 
 def test_records_and_arrays_agree(make: Make) -> None:
