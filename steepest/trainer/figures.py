@@ -19,6 +19,10 @@ class Figures:
     r2: float | None = None
     """Coefficient of determination; None for classes, and where it does not exist: fewer than two rows."""
 
+    def named(self, name: str) -> float | None:
+        """The figure of a name such as `validation_loss`, whichever rows these are of."""
+        return self.loss if name.endswith("loss") else self.metric
+
     @property
     def metric(self) -> float | None:
         """The accuracy or the R2."""
@@ -52,12 +56,13 @@ class Yardstick:
         """Figures that an objective sums up: the loss, and hits or each output's squared residuals."""
         return 2 if self.variation is None else 1 + len(self.variation)
 
-    def figures(self, sums: Array) -> Figures:
-        """The figures of an objective's `sums` (figures,) over all rows."""
-        loss = float(sums[0]) / self.rows
+    def figures(self, sums: Array, seen: int | None = None) -> Figures:
+        """The figures of an objective's `sums` (figures,) over all rows, or over the first `seen`, which have no R2."""
+        rows = self.rows if seen is None else seen
+        loss = float(sums[0]) / rows
         if self.variation is None:
-            return Figures(loss, accuracy=float(sums[1]) / self.rows)
-        return Figures(loss, r2=_r2(sums[1:], self.variation) if self.rows > 1 else None)
+            return Figures(loss, accuracy=float(sums[1]) / rows)
+        return Figures(loss, r2=_r2(sums[1:], self.variation) if rows == self.rows > 1 else None)
 
 
 def _r2(residual: Array, variation: Array) -> float:

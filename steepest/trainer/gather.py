@@ -1,59 +1,111 @@
 """The rows of each chunk, brought together in the epoch's order."""
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from steepest.trainer.arrays import Array, aligned
-from steepest.trainer.randomness import Shuffle
+from steepest.trainer.arrays import HERE, Array, aligned, place_of, put
+from steepest.trainer.chunks import Chunk
+from steepest.trainer.randomness import Orders
+from steepest.trainer.rows import Rows
 
 SMALL_BYTES: Final = 4 * 1024 * 1024
 """Inputs for which a second copy does not matter: kept with their column of ones, so that one gathering is enough."""
 
 
-def inputs_with_ones(rows: int, X: Array) -> Array:
-    """Room for `rows` rows like those of X (n, d), with a last column of ones: (rows, d + 1)."""
-    inputs = aligned((rows, X.shape[1] + 1), X.dtype)
-    inputs[:, -1] = 1
+def inputs_with_ones(shape: tuple[int, ...], X: Array, like: Array) -> Array:
+    """Room for rows like those of X (n, d), with a last column of ones, where `like` lives: (*shape, d + 1)."""
+    inputs = aligned((*shape, X.shape[1] + 1), X.dtype, like)
+    inputs[..., -1] = 1
     return inputs
 
 
 class Gather:
-    """Inputs and targets of up to `most` rows at a time."""
+    """Inputs, targets and weights of up to `most` rows at a time, for M networks."""
 
-    def __init__(self, X: Array, targets: Array, most: int, shuffle: Shuffle | None) -> None:
+    def __init__(
+        self, rows: Rows, targets: Array, most: int, batch: int, seeds: Sequence[int] | None, like: Array
+    ) -> None:
         """Allocate.
 
         Args:
-            X: (n, d) inputs.
+            rows: The training rows; the inputs may live anywhere, the rest is here.
             targets: (n,) or (n, outputs), as the objective encodes them.
             most: Rows of the largest chunk.
-            shuffle: Gives the order of each epoch; None leaves the rows in theirs.
+            batch: Rows of a batch; of the last in an epoch, fewer may be there.
+            seeds: Give the order of each epoch, for each network; None leaves the rows in theirs.
+            like: Where the chunk's inputs are to live.
         """
-        self.inputs = inputs_with_ones(most, X)
-        """(most, d + 1) inputs of the chunk, with a last column of ones."""
-        self._X, self._targets, self._shuffle = X, targets, shuffle
-        self._with_ones: Array | None = None
-        if shuffle is None:
-            return
-        self._taken = aligned((most, *targets.shape[1:]), targets.dtype)
-        if X.nbytes <= SMALL_BYTES:
-            self._with_ones = inputs_with_ones(len(X), X)
-            self._with_ones[:, :-1] = X
-        else:
-            self._bare = aligned((most, X.shape[1]), X.dtype)
+        self._rows, self.encoded, self._most, self._batch, self._like = rows, targets, most, batch, like
+        self._orders = Orders(seeds, len(rows)) if seeds is not None else None
+        self._in_place = np.arange(len(rows))[None]
 
-    def load(self, epoch: int, start: int, stop: int) -> Array:
-        """Bring rows `start` to `stop` of an epoch into `inputs`, and return their targets."""
-        size = stop - start
-        if self._shuffle is None:
-            np.copyto(self.inputs[:size, :-1], self._X[start:stop])
-            return self._targets[start:stop]
-        rows = self._shuffle.order(epoch)[start:stop]
-        # With "clip" the rows go straight to where they belong; by default NumPy would check and copy once more.
-        if self._with_ones is not None:
-            self._with_ones.take(rows, 0, self.inputs[:size], "clip")
-        else:
-            self._X.take(rows, 0, self._bare[:size], "clip")
-            np.copyto(self.inputs[:size, :-1], self._bare[:size])
-        return self._targets.take(rows, 0, self._taken[:size], "clip")
+    @property
+    def orders(self) -> int:
+        """One where all networks take the rows in the same order, else M."""
+        return len(self._orders) if self._orders is not None else 1
+
+    @cached_property
+    def inputs(self) -> Array:
+        """(orders, most, d + 1) inputs of the chunk, with a last column of ones."""
+        return inputs_with_ones((self.orders, self._most), self._rows.X, self._like)
+
+    def order(self, epoch: int, start: int, stop: int) -> Array:
+        """(orders, stop - start) numbers of the rows from `start` to `stop` of an epoch."""
+        order = self._in_place if self._orders is None else self._orders.order(epoch)
+        return order[:, start:stop]
+
+    def bring(self, epoch: int, chunk: Chunk) -> Array:
+        """Bring a chunk's rows into `inputs`; their numbers (orders, size)."""
+        order = self.order(epoch, chunk.start, chunk.stop)
+        self.load(order)
+        return order
+
+    def load(self, order: Array) -> None:
+        """Bring the rows of an order (orders, size) into `inputs`."""
+        size, X = order.shape[1], self._rows.X
+        for rows, inputs in zip(order, self.inputs[:, :size], strict=True):
+            if self._orders is None:
+                put(inputs[:, :-1], X[rows[0] : rows[-1] + 1])
+            elif self._with_ones is not None:
+                HERE.take(self._with_ones, rows, inputs)
+            else:
+                place_of(X).take(X, rows, self._bare[:size])
+                put(inputs[:, :-1], self._bare[:size])
+
+    def targets(self, order: Array) -> Array:
+        """(orders, size, ...) targets of the rows of an order."""
+        return self.encoded.take(order, 0, self._taken[:, : order.shape[1]], "clip")
+
+    def weights(self, epoch: int, chunk: Chunk) -> Array | None:
+        """(orders, size) weights of a chunk's rows, divided by the sum of their batch; None if rows have none."""
+        if self._rows.weights is None:
+            return None
+        first = chunk.start - chunk.start % self._batch if chunk.batch > chunk.rows else chunk.start
+        stop = max(chunk.stop, first + chunk.batch) if chunk.batch > chunk.rows else chunk.stop
+        weights: Array = self._rows.weights[self.order(epoch, first, min(stop, len(self._rows)))]
+        starts = np.arange(0, weights.shape[1], chunk.batch)
+        totals = np.add.reduceat(weights, starts, 1, np.float64)
+        totals[totals == 0] = 1  # a batch without weight has neither loss nor gradient
+        sizes = np.diff(starts, append=weights.shape[1])
+        weights = (weights / np.repeat(totals, sizes, 1)).astype(weights.dtype)
+        return weights[:, chunk.start - first : chunk.stop - first]
+
+    @cached_property
+    def _taken(self) -> Array:
+        return aligned((self.orders, self._most, *self.encoded.shape[1:]), self.encoded.dtype)
+
+    @cached_property
+    def _with_ones(self) -> Array | None:
+        X = self._rows.X
+        if X.nbytes > SMALL_BYTES or place_of(X) is not HERE or place_of(self._like) is not HERE:
+            return None
+        copy = inputs_with_ones((len(self._rows),), X, X)
+        copy[:, :-1] = X
+        return copy
+
+    @cached_property
+    def _bare(self) -> Array:
+        return aligned((self._most, self._rows.X.shape[1]), self._rows.X.dtype, self._rows.X)

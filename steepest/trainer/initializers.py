@@ -31,18 +31,23 @@ class Initializer:
 
 
 def _glorot(ins: int, outs: int) -> float:
-    """Glorot and Bengio 2010, equation 12."""
+    """2 / (ins + outs) (Glorot and Bengio 2010, equation 12)."""
     return 2 / (ins + outs)
 
 
 def _he(ins: int, outs: int) -> float:
-    """He et al. 2015, equation 10."""
+    """2 / ins (He et al. 2015, equation 10)."""
     return 2 / ins
 
 
 def _lecun(ins: int, outs: int) -> float:
-    """LeCun et al. 1998, equation 16."""
+    """1 / ins (LeCun et al. 1998, equation 16)."""
     return 1 / ins
+
+
+def _none(ins: int, outs: int) -> float:
+    """0, from which only a network without hidden layers can learn."""
+    return 0.0
 
 
 INITIALIZERS: Final[dict[InitializerName, Initializer]] = {
@@ -52,17 +57,20 @@ INITIALIZERS: Final[dict[InitializerName, Initializer]] = {
     "he_normal": Initializer("normal", _he),
     "lecun_uniform": Initializer("uniform", _lecun),
     "lecun_normal": Initializer("normal", _lecun),
-    "zeros": Initializer("normal", lambda ins, outs: 0.0),
+    "zeros": Initializer("normal", _none),
 }
 
 
 def initial(network: Network, name: InitializerName, seed: int, dtype: DTypeLike) -> Array:
-    """The weights (1, P) that training with `seed` starts from; biases are 0.
+    """The weights (1, P + R) that training with `seed` starts from; biases are 0, and normalization changes nothing.
 
     They are drawn in float64, so that both precisions start from the same weights.
     """
-    theta = aligned((1, network.parameters), dtype)
+    theta = aligned((1, network.size), dtype)
     for number, block in enumerate(network.blocks(theta)):
         ins, outs = block.shape[1] - 1, block.shape[2]
         block[0, :-1] = INITIALIZERS[name].draw(generator(Purpose.WEIGHTS, seed, number), ins, outs)
+    for norm in network.norms(theta):
+        if norm is not None:
+            norm.scale[:] = norm.variance[:] = 1
     return theta

@@ -1,40 +1,52 @@
 """Which epoch is the best, and when to stop."""
 
 from dataclasses import dataclass
-from math import inf
-
-import numpy as np
+from math import inf, isnan
 
 from steepest.spec.names import StoppedBy
-from steepest.spec.resolved import ResolvedEarlyStopping
-from steepest.trainer.arrays import Array
+from steepest.spec.resolved import ResolvedEarlyStopping, ResolvedTrainSpec
+from steepest.trainer.arrays import Array, fetched
+
+
+def watched(spec: ResolvedTrainSpec, *, validated: bool) -> str:
+    """The figure that chooses the best epoch: the monitored one, else the validation's loss, else the training's."""
+    if spec.early_stopping is not None:
+        return spec.early_stopping.monitor
+    return "validation_loss" if validated else "training_loss"
+
+
+def falling(figure: str, value: float | None) -> float:
+    """A figure turned so that less is better; one that does not exist is the worst."""
+    if value is None or isnan(value):
+        return inf
+    return value if figure.endswith("loss") else -value
 
 
 @dataclass
 class Monitor:
-    """Keeps the best weights by a figure that should fall, and counts the epochs without an improvement."""
+    """Keeps one network's best weights by a figure, and counts the epochs without an improvement."""
 
     rule: ResolvedEarlyStopping | None
+    figure: str
     best: Array
-    """(M, P) weights at the end of the best epoch."""
+    """(P + R,) weights at the end of the best epoch."""
     best_epoch: int = 0
     best_figure: float = inf
+    """Turned so that less is better, like `reference`."""
     reference: float = inf
     waited: int = 0
 
-    def note(self, epoch: int, theta: Array, training_loss: float, validation_loss: float | None) -> bool:
-        """Take an epoch's losses and its last weights; whether it is the best so far."""
-        figure = training_loss if validation_loss is None else validation_loss
-        if self.rule is not None and self.rule.monitor == "training_loss":
-            figure = training_loss
-        if figure < self.reference - (self.rule.min_delta if self.rule else 0.0):
-            self.reference, self.waited = figure, 0
+    def note(self, epoch: int, theta: Array, figure: float | None) -> bool:
+        """Take an epoch's figure and its last weights (P + R,); whether it is the best so far."""
+        value = falling(self.figure, figure)
+        if value < self.reference - (self.rule.min_delta if self.rule else 0.0):
+            self.reference, self.waited = value, 0
         else:
             self.waited += 1
-        better = figure < self.best_figure
+        better = value < self.best_figure or self.best_epoch == 0
         if better:
-            self.best_epoch, self.best_figure = epoch, figure
-            np.copyto(self.best, theta)
+            self.best_epoch, self.best_figure = epoch, value
+            fetched(theta, self.best)
         return better
 
     def verdict(self, epoch: int, epochs: int) -> StoppedBy | None:

@@ -1,8 +1,9 @@
-"""What a run yields: where it is, a record for each epoch, and at last the weights."""
+"""What a run yields: where it is, a record for each epoch, and at last the weights, or why there are none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from steepest.spec.errors import Diverged
 from steepest.spec.names import StoppedBy
 from steepest.trainer.arrays import Array
 from steepest.trainer.state import State
@@ -23,6 +24,8 @@ class Progress:
     """Mean over the rows that this epoch has seen so far; 0 before the first."""
     state: Snapshot = field(repr=False, compare=False)
     """Copies all that is needed to go on from here. Valid until the next record is asked for."""
+    net: int = 0
+    """Which network of a stack it is about."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,20 @@ class EpochRecord:
     validation_loss: float | None
     """With the weights at the epoch's end; None without validation rows."""
     metric: str
-    """`accuracy` for classes, `r2` for values."""
+    """`accuracy` for classes and labels, `r2` for values."""
     training_metric: float | None
-    """None where the figure does not exist: R2 of a single row."""
+    """None where the figure does not exist: R2 of a single row, or of an epoch that was cut short."""
     validation_metric: float | None
     learning_rate: float
+    """Of the epoch's last step."""
     seconds: float
     """Spent on the epoch, without what the caller did between two records."""
     best: bool
     """Whether no epoch before was as good."""
     state: Snapshot = field(repr=False, compare=False)
     """Copies all that is needed to go on from here. Valid until the next record is asked for."""
+    net: int = 0
+    """Which network of a stack it is about."""
 
     def as_dict(self) -> dict[str, float | int | None]:
         """The record under the public names of its figures."""
@@ -70,10 +76,29 @@ class Finished:
     best_epoch: int
     stopped_by: StoppedBy
     theta: Array = field(repr=False)
-    """(P,) the weights that predictions use: `best` where early stopping restores it, else `last`."""
+    """(P + R,) the weights that predictions use: `best` where early stopping restores it, else `last`."""
     last: Array = field(repr=False)
-    """(P,) weights after the last step."""
+    """(P + R,) weights after the last step."""
     best: Array = field(repr=False)
-    """(P,) weights at the end of the best epoch."""
+    """(P + R,) weights at the end of the best epoch."""
     initial: Array = field(repr=False)
-    """(P,) weights before the first step."""
+    """(P + R,) weights before the first step."""
+    net: int = 0
+    """Which network of a stack it is about."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The end of a network of a stack that diverged; the others go on."""
+
+    error: Diverged
+    epochs: int
+    """Epochs trained."""
+    best_epoch: int
+    """0 if none was finished."""
+    best: Array = field(repr=False)
+    """(P + R,) weights at the end of the best epoch, or the first weights; finite."""
+    net: int = 0
+
+
+Item = Progress | EpochRecord | Finished

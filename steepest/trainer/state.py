@@ -8,38 +8,44 @@ import numpy as np
 
 from steepest.trainer.arrays import Array
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when the meaning of a state changes."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A run between two chunks of its work. It holds no generator: randomness is a function of seed and epoch."""
+    """A run between two chunks of its work. It holds no generator: randomness is a function of seed and place."""
 
     epoch: int
     """The epoch in progress, from 1."""
-    chunk: int
-    """Chunks of it that are done."""
+    row: int
+    """Rows of it that are done, in its order."""
     step: int
     """Steps of it that are done."""
     theta: Array
-    """(M, P) weights."""
+    """(1, P + R) weights."""
     slots: Array
-    """(k, M, P) what the optimizer keeps for each parameter."""
+    """(k, 1, P) what the optimizer keeps for each parameter."""
+    numbers: Array
+    """Float64 numbers that the optimizer keeps beside them; mostly none."""
     gradient: Array
-    """(M, P) sum over the rows of the step in progress, where a step has several chunks; else (0, 0)."""
+    """(1, P) sum over the rows of the step in progress, where a step has several chunks; else (0, 0)."""
     sums: Array
     """Float64 partial sums of the epoch's training figures."""
+    plateau: Array
+    """Float64 numbers of the schedule that waits for an improvement."""
     seconds: float
     """Spent on the epoch in progress."""
+    elapsed: float
+    """Spent on the epochs before it."""
     best: Array
-    """(M, P) weights at the end of the best epoch."""
+    """(1, P + R) weights at the end of the best epoch."""
     best_epoch: int
     """0 before the first epoch's end."""
     best_figure: float
-    """The figure that chose it; infinite before the first epoch's end."""
+    """The figure that chose it, turned so that less is better; infinite before the first epoch's end."""
     reference: float
-    """What the monitored figure must fall below to count as an improvement."""
+    """What the monitored figure, turned so, must fall below to count as an improvement."""
     waited: int
     """Epochs in a row without an improvement."""
 

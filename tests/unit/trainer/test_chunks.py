@@ -2,13 +2,15 @@
 
 from math import ceil
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from steepest.spec.errors import ValidationFailed
 from steepest.trainer import chunks
-from steepest.trainer.chunks import Cutting, work
+from steepest.trainer.chunks import MARK, Cutting, capacity_of, check_batch, piece_rows, work
+from steepest.trainer.engines.choice import threads_for
 from steepest.trainer.network import Dense, Network
-from steepest.trainer.threads import threads_for
 
 
 def network(inputs: int, units: int) -> Network:
@@ -26,8 +28,11 @@ def test_chunks_cover_the_epoch(rows: int, batch: int, together: int, piece: int
     batch = min(batch, rows)
     cutting = Cutting(rows, batch, 1, piece) if batch > piece else Cutting(rows, batch, together, together * batch)
     row = step = 0
-    for number in range(len(cutting)):
-        chunk = cutting[number]
+    found = list(cutting.after())
+    middle = len(found) // 2
+    assert list(cutting.after(found[middle].start)) == found[middle:]
+    for chunk in found:
+        assert chunk == cutting.at(row)
         assert chunk.start == row
         assert chunk.step == step
         assert 0 < chunk.rows <= cutting.piece
@@ -39,18 +44,31 @@ def test_chunks_cover_the_epoch(rows: int, batch: int, together: int, piece: int
     assert step == cutting.steps
 
 
+@given(rows=st.integers(1, 3_000), batch=st.integers(1, 9), together=st.integers(1, 300), epoch=st.integers(1, 400))
+def test_every_way_to_cut_has_the_same_marks(rows: int, batch: int, together: int, epoch: int) -> None:
+    def marks(together: int) -> list[int]:
+        cutting = Cutting(rows, batch, together, together * batch)
+        return [chunk.step for chunk in cutting.after() if cutting.is_mark(epoch, chunk.start)]
+
+    assert marks(together) == marks(1)
+    assert [step for step in marks(1) if step] == list(range(MARK, ceil(rows / batch), MARK))
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     inputs=st.integers(1, 5_000),
     units=st.integers(1, 20_000),
     rows=st.integers(1, 1_000_000),
     batch=st.integers(1, 1_000_000),
+    nets=st.integers(1, 64),
 )
-def test_chunks_are_bounded(inputs: int, units: int, rows: int, batch: int) -> None:
+def test_chunks_are_bounded(inputs: int, units: int, rows: int, batch: int, nets: int) -> None:
     shape = network(inputs, units)
-    cutting = Cutting.of(shape, rows, min(batch, rows), 4)
+    cutting = Cutting.of(shape, rows, min(batch, rows), 4, nets)
     if cutting.piece > 1:
         assert work(shape, cutting.piece) <= chunks.CHUNK
+    if cutting.together > 1:
+        assert cutting.together * nets * work(shape, cutting.batch + chunks.UPDATE_ROWS) <= chunks.CHUNK
     assert cutting.together <= chunks.STEPS
     if cutting.together > 1:
         assert cutting.piece * (inputs + 1) * 4 <= chunks.INPUT_BYTES
@@ -59,6 +77,17 @@ def test_chunks_are_bounded(inputs: int, units: int, rows: int, batch: int) -> N
 def test_double_precision_is_cut_finer() -> None:
     shape = network(1_000, 5_000)
     assert Cutting.of(shape, 10_000, 10_000, 8).piece <= Cutting.of(shape, 10_000, 10_000, 4).piece // 2
+
+
+def test_a_gpu_normalizes_larger_batches_than_a_core() -> None:
+    shape = Network(10, (Dense(64, "relu", batch_norm=True),), 2, "softmax", "categorical_crossentropy")
+    most, more = (piece_rows(shape, 4, capacity_of(device)) for device in ("cpu", "gpu"))
+    assert more >= 32 * most
+    check_batch(shape, most, 4, capacity_of("cpu"))
+    check_batch(shape, more, 4, capacity_of("gpu"))
+    for rows, device in ((most + 1, "cpu"), (more + 1, "gpu")):
+        with pytest.raises(ValidationFailed, match="/batch_size: batch norm needs all"):
+            check_batch(shape, rows, 4, capacity_of(device))
 
 
 def test_small_steps_take_one_thread_and_large_ones_more() -> None:

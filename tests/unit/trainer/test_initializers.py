@@ -52,3 +52,15 @@ def test_seeds_and_layers_differ() -> None:
     first, second = (square.arrays(initial(square, "he_normal", seed, np.float64)[0]) for seed in (0, 1))
     assert not np.isclose(first["layers.0.weight"], second["layers.0.weight"]).any()
     assert not np.isclose(first["layers.0.weight"], first["layers.1.weight"]).any()
+
+
+def test_batch_norm_changes_nothing_at_first() -> None:
+    network = Network(3, (Dense(4, "relu", batch_norm=True), Dense(2, "relu")), 1, "linear", "huber")
+    theta = initial(network, "he_normal", 0, np.float32)
+    norm, none = network.norms(theta)
+    assert none is None
+    assert norm is not None
+    assert (norm.scale == 1).all()
+    assert (norm.variance == 1).all()
+    assert not norm.shift.any()
+    assert not norm.mean.any()

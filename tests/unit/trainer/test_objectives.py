@@ -14,8 +14,8 @@ def forwarded(loss: str, output: str, z: Array, y: Array, weight: float = 1.0) -
     """An objective that has seen the logits z (steps, rows, outputs)."""
     steps, rows, outputs = z.shape
     kind = OBJECTIVES[loss, output]  # type: ignore[index]  # a registered pair
-    objective = kind(steps, 1, outputs, rows, z.dtype, weight)
-    objective.load(objective.encode(y, z.dtype))
+    objective = kind(steps, 1, outputs, rows, z.dtype, weight=weight)
+    objective.load(objective.encode(y, z.dtype)[None])
     objective.logits[:, 0] = z.swapaxes(1, 2)
     for step in range(steps):
         run(objective.forward(step))

@@ -28,7 +28,7 @@ def test_a_state_survives_a_file() -> None:
         before, after = getattr(state, item.name), getattr(again, item.name)
         assert type(before) is type(after)
         assert np.array_equal(before, after)
-    assert int(state.to_arrays()["format"][0]) == FORMAT
+    assert int(state.to_arrays()["format"][0]) == FORMAT == 2
 
 
 def test_a_state_is_a_copy() -> None:
@@ -40,16 +40,29 @@ def test_a_state_is_a_copy() -> None:
 
 def test_another_format_is_refused() -> None:
     arrays = a_state().to_arrays()
-    with pytest.raises(ValueError, match="format 99"):
-        State.from_arrays(arrays | {"format": np.array([99])})
+    for other in (1, FORMAT + 1, 99):
+        with pytest.raises(ValueError, match=f"format {other}; this release reads format {FORMAT}"):
+            State.from_arrays(arrays | {"format": np.array([other])})
     with pytest.raises(ValueError, match="theta missing"):
         State.from_arrays({name: array for name, array in arrays.items() if name != "theta"})
 
 
+def test_a_state_is_of_plain_arrays() -> None:
+    for options in ({}, {"schedule": {"name": "plateau"}}, {"optimizer": {"name": "gradient_descent"}}):
+        for array in a_state(**options).to_arrays().values():
+            assert array.dtype.kind in "if"
+
+
 @pytest.mark.parametrize(
     "other",
-    [{"layers": []}, {"optimizer": {"name": "momentum"}}, {"precision": "float64"}],
-    ids=["network", "optimizer", "precision"],
+    [
+        {"layers": []},
+        {"layers": [{"batch_norm": True}]},
+        {"optimizer": {"name": "momentum"}},
+        {"precision": "float64"},
+        {"schedule": {"name": "plateau"}},
+    ],
+    ids=str,
 )
 def test_the_state_of_another_run_is_refused(other: dict[str, Any]) -> None:
     spec = spec_for("binary", 40, epochs=2)
