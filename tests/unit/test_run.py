@@ -3,16 +3,19 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn import datasets, metrics
+from threadpoolctl import threadpool_info
 
 import steepest
 from steepest.run import limited_threads, numeric_environment
-from steepest.spec.errors import DataUnusable, Diverged, InvalidRequest, NotYetSupported, ValidationFailed
+from steepest.spec.errors import DataUnusable, Diverged, InvalidRequest, ValidationFailed
+from steepest.trainer.engines.choice import Engine, kernels
 
 SMALL: dict[str, Any] = {"epochs": 30, "layers": [{"units": 12}], "optimizer": {"learning_rate": 0.02}}
 
@@ -139,10 +142,24 @@ def test_validation_rows_of_ones_own_replace_the_split(iris: tuple[np.ndarray, n
     assert run.result.training_accuracy == metrics.accuracy_score(y[::2], run.predict(X[::2]))
 
 
+@pytest.mark.parametrize(("dtype", "label"), [(np.int64, "1"), (np.float64, "1"), (np.bool_, "True")])
+def test_classes_are_weighed_by_what_y_holds(iris: tuple[np.ndarray, np.ndarray], dtype: Any, label: str) -> None:
+    X, names = iris
+    y = (names == "setosa").astype(dtype)
+    by_label, *others = (
+        steepest.train(SMALL | {"loss": {"class_weight": {key: 3.0}}}, X, y)
+        for key in (label, dtype(1), dtype(1).item())
+    )
+    assert not np.array_equal(by_label.model.theta, steepest.train(SMALL, X, y).model.theta)
+    assert all(np.array_equal(run.model.theta, by_label.model.theta) for run in others)
+
+
 def test_what_is_wrong_is_said_at_once(iris: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = iris
-    with pytest.raises(NotYetSupported, match="sample_weight"):
-        steepest.train(SMALL, X, y, sample_weight=np.ones(150))
+    with pytest.raises(DataUnusable, match="149 values"):
+        steepest.train(SMALL, X, y, sample_weight=np.ones(149))
+    with pytest.raises(ValidationFailed, match="as the argument sample_weight"):
+        steepest.train(SMALL | {"loss": {"sample_weight": "w"}}, X, y)
     with pytest.raises(ValidationFailed) as wrong:
         steepest.train({"epochs": 0, "optimiser": {}}, X, y)
     assert {problem.pointer for problem in wrong.value.problems} == {"/epochs", "/optimiser"}
@@ -166,27 +183,36 @@ def test_threads_are_limited_and_given_back() -> None:
         return int(max(pool["num_threads"] for pool in _numpy_pools()))
 
     before = now()
-    with limited_threads(1) as threads:
-        assert threads == now() == 1
-    with limited_threads(10_000) as threads:
-        assert threads == now() == before
+    with limited_threads(Engine("numpy", 1)) as engine:
+        assert engine.threads == now() == 1
+    with limited_threads(Engine("numpy", 10_000)) as engine:
+        assert engine.threads == now() == before
     assert now() == before
 
 
-def _numpy_pools() -> list[dict[str, Any]]:
-    from threadpoolctl import threadpool_info
+def test_kernels_call_blas_from_threads_of_their_own() -> None:
+    kernels()
+    with limited_threads(Engine("numba", 2)) as engine:
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
+    with limited_threads(Engine("numpy", 2)) as alike:
+        assert engine.threads == alike.threads
 
+
+def _numpy_pools() -> list[dict[str, Any]]:
     return [pool for pool in threadpool_info() if "numpy" in pool["filepath"]]
 
 
 def test_the_environment_names_what_bits_depend_on() -> None:
-    environment = numeric_environment(2)
+    environment = numeric_environment(Engine("numpy", 2))
     assert environment.numpy == np.__version__
     assert environment.threads == 2
     assert environment.steepest == steepest.__version__
     assert "blas" in environment.blas
-    assert environment == numeric_environment(2)
-    assert environment != numeric_environment(1)
+    assert environment == numeric_environment(Engine("numpy", 2))
+    assert environment != numeric_environment(Engine("numpy", 1))
+    assert (environment.engine, environment.numba) == ("numpy", None)
+    kernels()
+    assert numeric_environment(Engine("numba", 2)).numba == version("numba")
 
 
 def test_importing_steepest_loads_nothing_heavy() -> None:
