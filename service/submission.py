@@ -12,24 +12,37 @@ from steepest.spec import answers
 from steepest.spec.errors import Conflict, FieldProblem, NotFound, ValidationFailed
 from steepest.spec.job import JobSpec
 from steepest.spec.problems import parse, raised
-from steepest.spec.resolve import Resolution, resolve
+from steepest.spec.resolve import Resolution, batch_rows, resolve
 from steepest.spec.resolved import ResolvedJobSpec
 from steepest.spec.states import DatasetState
+from steepest.trainer.chunks import capacity_of, check_batch, piece_rows
+from steepest.trainer.engines.choice import seconds
 from steepest.trainer.network import Network
+from steepest.trainer.optimizers import OPTIMIZERS
 from store import datasets
 from store.models import DatasetRow
 from store.settings import Limits
 
 T = TypeVar("T")
 
-PROCESS_BYTES: Final = 80 << 20
-"""A worker's Python with NumPy, before any data."""
+PROCESS_BYTES: Final = 220 << 20
+"""A worker's Python with NumPy and the trainer's kernels, before any data."""
 
-CHUNK_ROWS: Final = 8_192
-"""Rows whose activations are in memory at once."""
+COPIES: Final = 8
+"""Arrays of the size of the parameters: weights, gradient, scratch, best; and weights and best of a checkpoint on its
+way out, as arrays and as bytes."""
 
-COPIES: Final = {"gradient_descent": 4, "momentum": 5, "adam": 6}
-"""Arrays of the size of the parameters: weights, gradient, best, checkpoint on its way out, optimizer's slots."""
+SLOT_COPIES: Final = 3
+"""Such arrays for each that the optimizer keeps: itself, and in the checkpoint."""
+
+SUMS: Final = 3
+"""Numbers of a row for each unit: its activation, the derivative by it, and scratch."""
+
+NORMALIZED: Final = 2
+"""Further ones where batch normalization has to find its way back."""
+
+SILENCED: Final = 3
+"""Further ones of dropout, random words included."""
 
 
 @dataclass(frozen=True)
@@ -39,30 +52,57 @@ class Submission:
     spec: JobSpec
     resolved: ResolvedJobSpec
     resolution: Resolution
-    width: int
-    """Units of the input layer."""
-    parameters: int
+    network: Network
 
     def validation(self) -> answers.JobValidation:
         """What is told about it when nothing is to be created."""
         rows = self.resolution
         return answers.JobValidation(
             resolved_spec=self.resolved,
-            parameters=self.parameters,
+            parameters=self.network.parameters,
             rows=answers.SplitRows(training=rows.training_rows, validation=rows.validation_rows, test=rows.test_rows),
             memory_bytes=self.memory_bytes,
+            seconds=self.seconds,
             warnings=list(rows.warnings),
         )
 
     @property
     def memory_bytes(self) -> int:
         """Estimated peak: the process, the rows as numbers, the parameters' copies, and a chunk's activations."""
-        item = np.dtype(self.resolved.precision).itemsize
+        spec = self.resolved
+        item = np.dtype(spec.precision).itemsize
         rows = self.resolution.training_rows + self.resolution.validation_rows + self.resolution.test_rows
-        batch = self.resolved.batch_size if isinstance(self.resolved.batch_size, int) else rows
-        units = self.width + 3 * sum(layer.units for layer in self.resolved.layers)
-        numbers = rows * (self.width + 1) + COPIES[self.resolved.optimizer.name] * self.parameters
-        return PROCESS_BYTES + item * (numbers + min(batch, rows, CHUNK_ROWS) * units)
+        weighted = spec.loss.sample_weight is not None or spec.loss.class_weight is not None
+        numbers = rows * (self.network.inputs + len(spec.targets) + weighted)
+        copies = COPIES + SLOT_COPIES * OPTIMIZERS[spec.optimizer.name].slots_for(spec.optimizer)
+        numbers += copies * self.network.size + self._rows_at_once(rows, item) * self._numbers_of_a_row
+        return PROCESS_BYTES + item * numbers
+
+    @property
+    def seconds(self) -> float | None:
+        """Estimated time of training; nothing tells how fast a GPU is."""
+        spec = self.resolved
+        if spec.device == "gpu":
+            return None
+        estimate = seconds(spec, self.network, self.resolution.training_rows, self._batch)
+        return estimate if spec.max_seconds is None else min(estimate, spec.max_seconds)
+
+    def _rows_at_once(self, rows: int, itemsize: int) -> int:
+        """A batch or a piece of it, a shorter one that is the last, and rows that are evaluated together."""
+        most = piece_rows(self.network, itemsize, capacity_of(self.resolved.device))
+        return min(rows, 2 * min(self._batch, most) + most // 4)
+
+    @property
+    def _batch(self) -> int:
+        return batch_rows(self.resolved.batch_size, self.resolution.training_rows)
+
+    @property
+    def _numbers_of_a_row(self) -> int:
+        layers = self.network.layers
+        silenced = sum(layer.units for layer in self.resolved.layers if layer.dropout)
+        normalized = sum(layer.units for layer in layers if layer.batch_norm)
+        units = sum(layer.units for layer in layers) + self.network.outputs
+        return self.network.inputs + SUMS * units + NORMALIZED * normalized + SILENCED * silenced
 
 
 def examine(session: Session, account_id: str, body: Any, limits: Limits) -> Submission:
@@ -81,11 +121,11 @@ def examine(session: Session, account_id: str, body: Any, limits: Limits) -> Sub
         raise raised([*error.problems, *further]) from None
     problems: list[FieldProblem] = []
     row = _dataset(session, account_id, spec.dataset)
-    columns, target = row.columns or [], str(spec.target)
-    features = _collect(problems, lambda: check_columns(columns, target, spec.features))
+    columns, targets = row.columns or [], spec.targets
+    features = _collect(problems, lambda: check_columns(columns, targets, spec.features, spec.loss.sample_weight))
     resolution = None
-    if not any(problem.pointer == "/target" for problem in problems):
-        resolution = _collect(problems, lambda: resolve(spec, target_facts(columns, target)))
+    if not any(problem.pointer.startswith("/target") for problem in problems):
+        resolution = _collect(problems, lambda: resolve(spec, target_facts(columns, targets)))
     if problems or features is None or resolution is None:
         raise raised(problems)
     return _measured(spec, row, features, resolution, limits)
@@ -96,18 +136,20 @@ def _measured(
 ) -> Submission:
     resolved = ResolvedJobSpec(**(dict(spec) | dict(resolution.spec) | {"features": features}))
     width = input_width(row.columns or [], features, resolved.preprocess)
-    outputs = len(resolution.classes) if resolved.task == "multiclass" else 1
-    parameters = Network.of(resolved, width, outputs).parameters
-    problems = []
-    if parameters > limits.parameters:
-        detail = f"the network would have {parameters:,} parameters; the limit is {limits.parameters:,}"
+    network = Network.of(resolved, width, resolution.outputs)
+    problems: list[FieldProblem] = []
+    batch = batch_rows(resolved.batch_size, resolution.training_rows)
+    itemsize = np.dtype(resolved.precision).itemsize
+    _collect(problems, lambda: check_batch(network, batch, itemsize, capacity_of(resolved.device)))
+    if network.parameters > limits.parameters:
+        detail = f"the network would have {network.parameters:,} parameters; the limit is {limits.parameters:,}"
         problems.append(FieldProblem(pointer="/layers", detail=detail))
     if resolved.epochs > limits.epochs:
         detail = f"{resolved.epochs:,} is over the limit of {limits.epochs:,} epochs"
         problems.append(FieldProblem(pointer="/epochs", detail=detail))
     if problems:
         raise raised(problems)
-    return Submission(spec, resolved, resolution, width, parameters)
+    return Submission(spec, resolved, resolution, network)
 
 
 def _dataset(session: Session, account_id: str, dataset_id: str) -> DatasetRow:
@@ -132,11 +174,21 @@ def _what_the_data_say(session: Session, account_id: str, body: Any, wrong: set[
         row = _collect(problems, lambda: _dataset(session, account_id, body["dataset"]))
     except Conflict:
         return problems
-    if row is not None and isinstance(body.get("target"), str) and "/target" not in wrong:
-        features = body.get("features")
-        usable = isinstance(features, list) and not any(pointer.startswith("/features") for pointer in wrong)
-        _collect(problems, lambda: check_columns(row.columns or [], body["target"], features if usable else None))
+    targets = _usable(body, "target", wrong)
+    if row is not None and targets is not None:
+        features = _usable(body, "features", wrong)
+        loss = body.get("loss")
+        weight = loss.get("sample_weight") if isinstance(loss, dict) and "/loss/sample_weight" not in wrong else None
+        _collect(problems, lambda: check_columns(row.columns or [], targets, features, weight))
     return problems
+
+
+def _usable(body: dict[str, Any], field: str, wrong: set[str]) -> list[str] | None:
+    """The names of columns in a field, if they are what they should be."""
+    given = body.get(field)
+    if any(pointer == f"/{field}" or pointer.startswith(f"/{field}/") for pointer in wrong):
+        return None
+    return [given] if isinstance(given, str) else given if isinstance(given, list) else None
 
 
 def _collect(problems: list[FieldProblem], attempt: Callable[[], T]) -> T | None:

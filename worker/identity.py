@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from store.celery_settings import CPU, GPU
+
 _VARIABLE: Final = "STEEPEST_WORKER_IDENTITY"
 
 
@@ -38,6 +40,11 @@ class Identity:
         """Who this child's worker is."""
         fields = json.loads(environ[_VARIABLE])
         return cls(fields["name"], tuple(fields["queues"]), Path(fields["drain"]))
+
+    @property
+    def trains(self) -> bool:
+        """Whether its tasks are jobs."""
+        return CPU in self.queues or GPU in self.queues
 
     @property
     def child_prefix(self) -> str:

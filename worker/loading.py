@@ -51,9 +51,9 @@ def prepared(here: Process, account_id: str, spec: ResolvedJobSpec, watch: Watch
     with here.database.read() as session:
         dataset = datasets.get(session, account_id, spec.dataset)
         blob = blobs.get(session, account_id, dataset.blob_id)
-    classes = resolve(spec, target_facts(dataset.columns or [], spec.target)).classes
+    classes = resolve(spec, target_facts(dataset.columns or [], spec.targets)).classes
     with _columns(here, dataset, blob, watch) as folder:
-        return prepare(open_table(folder), spec, spec.target, spec.features, classes)
+        return prepare(open_table(folder), spec, spec.targets, spec.features, classes, weight=spec.loss.sample_weight)
 
 
 def schema_of(here: Process, dataset: DatasetRow, blob: BlobRow, watch: Watch) -> Manifest:

@@ -5,9 +5,10 @@ from sqlalchemy.orm import Session
 
 from steepest.run import limited_threads, numeric_environment
 from steepest.spec.resolve import steps_per_epoch
+from steepest.trainer.engines.choice import choose
 from steepest.trainer.fit import EpochRecord, Finished, Progress, fit
 from steepest.trainer.network import Network
-from steepest.trainer.threads import threads_for
+from steepest.trainer.rows import Rows
 from store.attempts import Claim
 from worker.lease import Lease, Stop, Stopped
 from worker.loading import prepared
@@ -37,12 +38,13 @@ class Training:
             FencedOff: another attempt holds the job.
         """
         data = prepared(self._here, self._claim.account_id, self._spec, self._look)
-        rows, width = data.training[0].shape
+        rows, width = data.training.X.shape
         network = Network.of(self._spec, width, data.outputs)
-        batch_size = self._spec.batch_size if isinstance(self._spec.batch_size, int) else rows
-        with limited_threads(threads_for(network, batch_size)) as threads:
+        first = self._claim.job.environment
+        engine = choose(self._spec, network, rows, kept=first.engine if first else None)
+        with limited_threads(engine) as engine:
             saver = Saver(self._here.database, self._claim, self._lease, data, network)
-            state, bit_exact = saver.begin(numeric_environment(threads))
+            state, bit_exact = saver.begin(numeric_environment(engine))
             recorder = self._recorder = Recorder(
                 self._here.database,
                 self._claim,
@@ -52,10 +54,11 @@ class Training:
             )
             run = fit(
                 self._spec,
-                *data.training,
+                Rows(*data.training),
                 outputs=data.outputs,
-                validation=data.validation,
+                validation=Rows(*data.validation) if data.validation else None,
                 state=state,
+                engine=engine,
             )
             for item in run:
                 if isinstance(item, Finished):

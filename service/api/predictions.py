@@ -5,13 +5,15 @@ from flask import Response
 from service.context import service
 from service.http.resource import Resource, reply
 from service.saved_weights import model, saved
-from steepest.spec.answers import ClassPrediction, Page, PredictionRequest, ValuePrediction
+from steepest.spec.answers import Page, Prediction, PredictionRequest
 from steepest.spec.errors import FieldProblem
 from steepest.spec.problems import raised
 
 resource = Resource("predictions", __name__, tag="Jobs", url_prefix="/v1")
 
-Predictions = Page[ClassPrediction | ValuePrediction]
+
+class Predictions(Page[Prediction]):
+    """A prediction for each row, in order."""
 
 
 @resource.operation(

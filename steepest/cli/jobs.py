@@ -152,7 +152,7 @@ def _describe(job: "Job") -> None:
             ("status", job.status + (f", stopped by {job.stopped_by}" if job.stopped_by else "")),
             ("error", f"{job.error.title}: {job.error.detail}" if job.error else None),
             ("data set", job.dataset),
-            ("task", f"{spec.task}: {spec.target} from {_columns(spec.features)}"),
+            ("task", f"{spec.task}: {_columns(spec.targets)} from {_columns(spec.features)}"),
             ("network", _network(spec)),
             ("loss", spec.loss.name),
             ("optimizer", f"{spec.optimizer.name}, learning rate {spec.optimizer.learning_rate:g}"),

@@ -15,7 +15,7 @@ from steepest.cli.service import Service, connected, pass_service
 
 if TYPE_CHECKING:
     from steepest.client import Client
-    from steepest.spec.answers import ClassPrediction, ValuePrediction
+    from steepest.spec.answers import Prediction
 
 BATCH = 10_000
 """Rows in one request: the service's own limit."""
@@ -47,7 +47,7 @@ def predict(service: Service, job: str, file: Path) -> None:
         _print(found)
 
 
-def _predicted(client: "Client", job: str, rows: Iterator[Any]) -> Iterator["ClassPrediction | ValuePrediction"]:
+def _predicted(client: "Client", job: str, rows: Iterator[Any]) -> Iterator["Prediction"]:
     """Predictions, batch by batch."""
     from steepest.spec.errors import ValidationFailed
 
@@ -136,19 +136,37 @@ def _cell(text: str, kind: str | None) -> float | str | None:
         return text
 
 
-def _print(found: "list[ClassPrediction | ValuePrediction]") -> None:
-    from steepest.spec.answers import ClassPrediction
-
-    classes = [item for item in found if isinstance(item, ClassPrediction)]
-    values = [item for item in found if not isinstance(item, ClassPrediction)]
-    names = list(classes[0].probabilities) if classes else []
-    if not sys.stdout.isatty():
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["label", *names] if classes else ["value"])
-        writer.writerows([printable(item.label), *item.probabilities.values()] for item in classes)
-        writer.writerows([item.value] for item in values)
-    elif classes:
-        rows = [(item.label, percent(max(item.probabilities.values()))) for item in classes]
-        table(("LABEL", "PROBABILITY"), rows, right=("PROBABILITY",))
+def _print(found: "list[Prediction]") -> None:
+    if sys.stdout.isatty():
+        names, _ = _glance(found[0])
+        table(names, [_glance(item)[1] for item in found], right=names[1:] if names[0].startswith("LABEL") else names)
     else:
-        table(("VALUE",), [(number(item.value),) for item in values], right=("VALUE",))
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(_whole(found[0])[0])
+        writer.writerows(_whole(item)[1] for item in found)
+
+
+def _whole(item: "Prediction") -> tuple[list[str], list[Any]]:
+    """Header and cells of all that is known of a row."""
+    from steepest.spec.answers import ClassPrediction, LabelsPrediction, ValuesPrediction
+
+    if isinstance(item, ClassPrediction):
+        return ["label", *item.probabilities], [printable(item.label), *item.probabilities.values()]
+    if isinstance(item, LabelsPrediction):
+        return ["labels", *item.probabilities], [printable(", ".join(item.labels)), *item.probabilities.values()]
+    if isinstance(item, ValuesPrediction):
+        return list(item.values), list(item.values.values())
+    return ["value"], [item.value]
+
+
+def _glance(item: "Prediction") -> tuple[list[str], list[str]]:
+    """Header and cells of what a person looks for in a row."""
+    from steepest.spec.answers import ClassPrediction, LabelsPrediction, ValuesPrediction
+
+    if isinstance(item, ClassPrediction):
+        return ["LABEL", "PROBABILITY"], [item.label, percent(max(item.probabilities.values()))]
+    if isinstance(item, LabelsPrediction):
+        return ["LABELS"], [", ".join(item.labels)]
+    if isinstance(item, ValuesPrediction):
+        return list(item.values), [number(value) for value in item.values.values()]
+    return ["VALUE"], [number(item.value)]

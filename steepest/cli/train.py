@@ -23,19 +23,19 @@ Examples:
   steepest train digits.csv --target digit --optimizer momentum
   steepest train digits.csv --target digit --set split.test=0.3
 """
-FIELDS = ("target", "name", "epochs", "batch_size", "seed")
+FIELDS = ("name", "epochs", "batch_size", "seed")
 """Options that are fields of the job, under the same name."""
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("source", required=False)
-@click.option("--target", metavar="COLUMN", help="The column to predict.")
+@click.option("--target", metavar="COLUMN", multiple=True, help="The column to predict; once for each of several.")
 @click.option("--follow", is_flag=True, help="Show progress until the job has ended.")
 @click.option("--layers", metavar="UNITS", help="Units of the hidden layers, as 64,32, or none.")
-@click.option("--activation", metavar="NAME", help="Of the hidden layers: relu, tanh, ...")
+@click.option("--activation", metavar="NAME", help="Of the hidden layers: relu, tanh, gelu, ...")
 @click.option("--epochs", type=int, metavar="N", help="Passes over the training rows at most.")
 @click.option("--batch-size", metavar="ROWS", help="Rows in a step: a number, or full.")
-@click.option("--optimizer", metavar="NAME", help="adam, momentum, gradient_descent.")
+@click.option("--optimizer", metavar="NAME", help="adam, momentum, lbfgs, ...")
 @click.option("--learning-rate", type=float, metavar="RATE", help="Length of a step.")
 @click.option("--seed", type=int, metavar="N", help="Of everything that is random.")
 @click.option("--name", help="What to call the job.")
@@ -82,6 +82,8 @@ def _body(options: dict[str, Any]) -> Body:
     if "batch_size" in given and given["batch_size"].isdecimal():
         given["batch_size"] = int(given["batch_size"])
     body |= {name: given[name] for name in FIELDS if name in given}
+    if targets := given["target"]:
+        body["target"] = targets[0] if len(targets) == 1 else list(targets)
     if "layers" in given:
         body["layers"] = layers(given["layers"], given.get("activation"))
     elif "activation" in given:

@@ -1,7 +1,7 @@
 """Training jobs."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +35,7 @@ class Jobs:
         spec: JobSpec | Mapping[str, Any] | None = None,
         *,
         dataset: Dataset | str | None = None,
-        target: str | None = None,
+        target: str | Sequence[str] | None = None,
         **fields: Any,
     ) -> Job:
         """Submit a job, exactly once, however often the connection fails.
@@ -54,7 +54,7 @@ class Jobs:
         spec: JobSpec | Mapping[str, Any] | None = None,
         *,
         dataset: Dataset | str | None = None,
-        target: str | None = None,
+        target: str | Sequence[str] | None = None,
         **fields: Any,
     ) -> JobValidation:
         """What `create` would train, with its size and warnings; nothing is created. Raises what `create` does."""
@@ -165,7 +165,10 @@ class Jobs:
 
 
 def _body(
-    spec: JobSpec | Mapping[str, Any] | None, dataset: Dataset | str | None, target: str | None, fields: dict[str, Any]
+    spec: JobSpec | Mapping[str, Any] | None,
+    dataset: Dataset | str | None,
+    target: str | Sequence[str] | None,
+    fields: dict[str, Any],
 ) -> dict[str, Any]:
     """What was said and nothing else: the service knows its own defaults, and names every mistake."""
     # Only what was set: a release of the service that has other defaults is to apply its own.

@@ -1,4 +1,4 @@
-"""Raw rows in, labels and probabilities or values out."""
+"""Raw rows in; labels and probabilities, or values, out."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -6,11 +6,10 @@ from typing import Any
 
 from steepest.client.references import id_of
 from steepest.client.session import Session
-from steepest.spec.answers import ClassPrediction, Job, Page, ValuePrediction
+from steepest.spec.answers import Job, Page, Prediction
 
 Cell = float | str | bool | None
 Row = Mapping[str, Cell] | Iterable[Cell]
-Prediction = ClassPrediction | ValuePrediction
 
 
 class Predictions:

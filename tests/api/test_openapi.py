@@ -1,11 +1,15 @@
 """The OpenAPI document, the page made of it, and health."""
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from steepest.spec.fields import names_of
+from steepest.spec.names import ActivationName, LossName
+from steepest.spec.optimizers import Optimizer
+from steepest.spec.schedules import Schedule
 from steepest.spec.states import JobState
 from store import workers
 from store.database import Database
@@ -64,6 +68,21 @@ def test_schemas_tell_the_contract(document: dict[str, Any]) -> None:
     assert {"enum": ["NaN", "Infinity", "-Infinity"]} in loss["anyOf"]
     names = [each["name"] for each in operations(document)["listJobs"]["parameters"] if "name" in each]
     assert names == ["limit", "after", "status", "dataset", "name", "metadata", "created_after"]
+
+
+@pytest.mark.parametrize(("field", "union"), [("optimizer", Optimizer), ("schedule", Schedule)])
+def test_every_name_of_the_spec_is_in_the_document(document: dict[str, Any], field: str, union: Any) -> None:
+    schemas = document["components"]["schemas"]
+    places = [each["$ref"].rsplit("/", 1)[1] for each in schemas["JobSpec"]["properties"][field]["oneOf"]]
+    assert tuple(schemas[place]["properties"]["name"]["const"] for place in places) == names_of(union)
+    assert set(schemas["Layer"]["properties"]["activation"]["enum"]) == set(get_args(ActivationName))
+    assert set(schemas["Loss"]["properties"]["name"]["anyOf"][0]["enum"]) == set(get_args(LossName))
+
+
+def test_every_kind_of_prediction_is_in_the_document(document: dict[str, Any]) -> None:
+    data = document["components"]["schemas"]["Predictions"]["properties"]["data"]
+    kinds = [each["$ref"].rsplit("/", 1)[1] for each in data["items"]["anyOf"]]
+    assert kinds == ["ClassPrediction", "LabelsPrediction", "ValuePrediction", "ValuesPrediction"]
 
 
 def test_the_page_shows_every_operation_and_asks_nobody_else(call: Caller, document: dict[str, Any]) -> None:

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from steepest.spec.fields import names_of
+from steepest.spec.optimizers import Optimizer
+from steepest.trainer import chunks
 from store.database import Database
 from store.models import JobRow
 from tests.api.caller import Caller
@@ -73,6 +76,25 @@ def test_validate_only_says_what_would_be_trained_and_creates_nothing(
         ({"dataset": "ds_" + "0" * 32, "epochs": 0}, ["/dataset", "/epochs"]),
         ({"dataset": 7}, ["/dataset"]),
         ({"split": {"validation": 0.6, "test": 0.6}}, ["/split"]),
+        ({"target": ["species", "specie"], "features": ["species", "width"]}, ["/features/0", "/target/1"]),
+        ({"target": ["length", "length"], "epochs": 0}, ["/epochs", "/target/1"]),
+        ({"target": ["species", "length"]}, ["/target/0"]),
+        ({"target": ["species", "length"], "task": "multiclass"}, ["/task"]),
+        ({"task": "multilabel"}, ["/target"]),
+        ({"loss": {"sample_weight": "colour", "class_weight": {"setosa": 2, "rosa": 1}}},
+         ["/loss/class_weight/rosa", "/loss/sample_weight"]),
+        ({"loss": {"sample_weight": "wdith"}, "epochs": 0}, ["/epochs", "/loss/sample_weight"]),
+        ({"loss": {"sample_weight": "width"}, "features": ["width"]}, ["/features/0"]),
+        ({"loss": {"name": "huber", "delta": 2, "label_smoothing": 0.1}}, ["/loss/label_smoothing", "/target"]),
+        ({"loss": {"name": "log_loss", "delta": 2}}, ["/loss/delta"]),
+        ({"layers": [{"activation": "elu", "alpha": 2}, {"activation": "tanh", "alpha": 2}]}, ["/layers/1/alpha"]),
+        ({"optimizer": {"name": "lbfgs"}, "batch_size": 8, "layers": [{"dropout": 0.1}], "schedule": {"name": "step"}},
+         ["/batch_size", "/layers/0/dropout", "/schedule/name"]),
+        ({"schedule": {"name": "cosine", "factor": 2}}, ["/schedule/factor"]),
+        ({"schedule": {"warmup_epochs": 9}, "epochs": 9}, ["/schedule/warmup_epochs"]),
+        ({"early_stopping": {"monitor": "training_r2"}}, ["/early_stopping/monitor"]),
+        ({"early_stopping": {"monitor": "validation_accuracy"}, "split": {"validation": 0}},
+         ["/early_stopping/monitor"]),
     ],
 )  # fmt: skip
 def test_every_problem_is_named_at_once(
@@ -86,21 +108,149 @@ def test_every_problem_is_named_at_once(
 @pytest.mark.parametrize(
     "fields",
     [
-        {"optimizer": {"name": "lbfgs"}},
-        {"layers": [{"dropout": 0.5}]},
         {"priority": 3},
         {"warm_start": {"job": "job_x"}},
-        {"target": ["species", "colour"]},
-        {"task": "multilabel"},
+        {"reuse": True},
+        {"preprocess": {"missing": "median"}},
+        {"split": {"method": "group", "column": "colour"}},
     ],
 )
 def test_what_a_later_release_brings_says_so(call: Caller, dataset: str, fields: dict[str, Any]) -> None:
     assert call.submit(dataset, 422, **fields)["code"] == "not_yet_supported"
 
 
+@pytest.mark.parametrize("name", names_of(Optimizer))
+def test_every_optimizer_has_its_memory(call: Caller, dataset: str, name: str) -> None:
+    body = {"dataset": dataset, "target": "species", "layers": [{"units": 1_000}], "optimizer": {"name": name}}
+    told = call.json("POST", "/v1/jobs?validate_only=true", json=body)
+    assert told["resolved_spec"]["optimizer"]["name"] == name
+    assert told["memory_bytes"] > (80 << 20) + 4 * 4 * told["parameters"]
+
+
+def memory(call: Caller, dataset: str, **fields: Any) -> int:
+    """Estimated bytes."""
+    body = {"dataset": dataset, "target": "species", **fields}
+    told: int = call.json("POST", "/v1/jobs?validate_only=true", json=body)["memory_bytes"]
+    return told
+
+
+def test_what_an_optimizer_keeps_needs_memory(call: Caller, dataset: str) -> None:
+    layers = [{"units": 1_000}]
+    parameters = 8 * 1_000 + 3
+    plain = memory(call, dataset, layers=layers, optimizer={"name": "gradient_descent"})
+    for optimizer, slots in (
+        ({"name": "gradient_descent"}, 0),
+        ({"name": "momentum"}, 1),
+        ({"name": "rmsprop"}, 1),
+        ({"name": "adam"}, 2),
+        ({"name": "lbfgs", "history_size": 7}, 14),
+    ):
+        batch = {"batch_size": 32} if optimizer["name"] != "lbfgs" else {}
+        assert memory(call, dataset, layers=layers, optimizer=optimizer, **batch) - plain == 3 * slots * 4 * parameters
+
+
+def test_a_full_batch_is_as_many_rows_as_are_trained_on(call: Caller, dataset: str) -> None:
+    fields: dict[str, Any] = {"layers": [{"units": 1_000}]}
+    by_number = memory(call, dataset, **fields, batch_size=20, split={"validation": 0.33, "test": 0.33})
+    assert memory(call, dataset, **fields, batch_size="full", split={"validation": 0.33, "test": 0.33}) == by_number
+
+
+def test_a_gpu_works_on_more_rows_at_a_time(call: Caller, dataset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "ACTIVATION_BYTES", 4 * 2 * 65)
+    fields: dict[str, Any] = {"layers": [{"units": 64}], "batch_size": "full"}
+    assert memory(call, dataset, **fields, device="cpu") < memory(call, dataset, **fields, device="gpu")
+
+
+def test_the_time_is_estimated(call: Caller, dataset: str) -> None:
+    def seconds(**fields: Any) -> Any:
+        body = {"dataset": dataset, "target": "species", "epochs": 100, **fields}
+        return call.json("POST", "/v1/jobs?validate_only=true", json=body)["seconds"]
+
+    told = seconds()
+    assert 0 < told < 1
+    assert seconds(epochs=1_000) == pytest.approx(10 * told)
+    assert seconds(layers=[{"units": 10_000}]) > told > seconds(batch_size="full")
+    assert seconds(max_seconds=told / 2) == told / 2
+    assert seconds(max_seconds=60) == told
+    assert seconds(device="gpu") is None
+
+
+def test_what_layers_keep_for_the_way_back_needs_memory(call: Caller, dataset: str) -> None:
+    plain, normalized, silenced, both = (
+        memory(call, dataset, layers=[{"units": 100, **layer}], batch_size=8)
+        for layer in ({}, {"batch_norm": True}, {"dropout": 0.5}, {"batch_norm": True, "dropout": 0.5})
+    )
+    assert plain < normalized < both
+    assert plain < silenced < both
+    assert both - silenced == normalized - plain
+
+
+def test_batch_norm_refuses_more_rows_than_fit_at_once(
+    call: Caller, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "ACTIVATION_BYTES", 4 * 30 * 65)
+    fields: dict[str, Any] = {"layers": [{"units": 64, "batch_norm": True}, {"units": 8}]}
+    for batch_size in (31, "full"):
+        refused = call.submit(dataset, 422, **fields, batch_size=batch_size, epochs=1_001)
+        assert [problem["pointer"] for problem in refused["errors"]] == ["/batch_size", "/epochs"]
+        assert "at most 30 fit" in refused["errors"][0]["detail"]
+    call.submit(dataset, 201, **fields, batch_size=30)
+    call.submit(dataset, 201, **fields, batch_size=31, device="gpu")
+    call.submit(dataset, 201, layers=[{"units": 64}], batch_size="full")
+    call.submit(dataset, 422, **fields, batch_size=16, precision="float64")
+
+
+def test_a_column_of_weights_is_no_feature(call: Caller, dataset: str) -> None:
+    job = call.submit(dataset, loss={"sample_weight": "width", "class_weight": {"setosa": 2}})
+    assert job["resolved_spec"]["features"] == ["length", "colour"]
+    assert job["resolved_spec"]["loss"] == {
+        "name": "categorical_crossentropy",
+        "label_smoothing": 0.0,
+        "class_weight": {"setosa": 2.0},
+        "sample_weight": "width",
+    }
+
+
+def test_several_columns_are_several_outputs(call: Caller, dataset: str) -> None:
+    body = {"dataset": dataset, "target": ["width", "length"], "layers": [{"units": 8}]}
+    told = call.json("POST", "/v1/jobs?validate_only=true", json=body)
+    resolved = told["resolved_spec"]
+    assert (resolved["task"], resolved["target"]) == ("regression", ["width", "length"])
+    assert resolved["features"] == ["colour", "species"]
+    # Two colours and three species in; two values out.
+    assert told["parameters"] == (5 * 8 + 8) + (8 * 2 + 2)
+
+
+def test_labels_of_several_columns(call: Caller, workshop: Workshop) -> None:
+    made = call.upload(b"x,a,b\n" + b"".join(f"{row},{row % 2},{row % 3 // 2}\n".encode() for row in range(30)))
+    workshop.ingest(made)
+    body = {"dataset": made, "target": ["a", "b"], "layers": []}
+    told = call.json("POST", "/v1/jobs?validate_only=true", json=body)
+    resolved = told["resolved_spec"]
+    assert (resolved["task"], resolved["loss"]["name"], resolved["output_activation"]) == (
+        "multilabel",
+        "binary_crossentropy",
+        "sigmoid",
+    )
+    assert told["parameters"] == 4
+
+
+def test_what_was_left_out_is_shown_where_it_belongs(call: Caller, dataset: str) -> None:
+    fields: dict[str, Any] = {"layers": [{"activation": "elu"}, {}], "schedule": {"name": "plateau"}, "max_seconds": 60}
+    job = call.submit(dataset, **fields, gradient_clip={}, target="width", loss={"name": "huber"})
+    shown, resolved = job["spec"], job["resolved_spec"]
+    assert [layer.get("alpha") for layer in shown["layers"]] == [None, None]
+    assert [layer.get("alpha") for layer in resolved["layers"]] == [1.0, None]
+    assert (resolved["loss"]["delta"], "delta" in shown["loss"]) == (1.0, False)
+    assert resolved["schedule"] == {"name": "plateau", "warmup_epochs": 0, "factor": 0.1, "patience": 5}
+    assert (resolved["gradient_clip"], resolved["max_seconds"]) == ({"by": "global_norm", "limit": 1.0}, 60.0)
+
+
 def test_the_nearest_name_is_suggested(call: Caller, dataset: str) -> None:
     refused = call.submit(dataset, 422, optimiser={"name": "adam"})
     assert 'did you mean "optimizer"' in refused["errors"][0]["detail"]
+    refused = call.submit(dataset, 422, schedule={"name": "cosin"})
+    assert 'did you mean "cosine"' in refused["errors"][0]["detail"]
     assert 'did you mean "species"' in call.submit(dataset, 422, target="specie")["errors"][0]["detail"]
 
 

@@ -37,11 +37,18 @@ def dataset(stack: Stack) -> str:
 
 
 @pytest.fixture(scope="module")
+def large(stack: Stack) -> str:
+    """A data set whose epochs take a while."""
+    return stack.ingested(table(10_000))
+
+
+@pytest.fixture(scope="module")
 def body(dataset: str) -> dict[str, Any]:
     """A job of many short epochs, some seconds long, that checkpoints often."""
     return {
         "dataset": dataset,
         "target": "y",
+        "layers": [{"units": 128}, {"units": 128}],
         "epochs": 1_000,
         "early_stopping": None,
         "checkpoint_every": {"seconds": 0.2},

@@ -73,6 +73,35 @@ def test_a_killed_child_costs_no_bit(stack: Stack, body: dict[str, Any], calm: b
     assert holder.running
 
 
+@pytest.mark.parametrize(
+    ("engine", "data", "fields"),
+    [
+        (
+            "numba",
+            "dataset",
+            {
+                "layers": [{"units": 128, "dropout": 0.3, "batch_norm": True}, {"units": 64, "dropout": 0.1}],
+                "schedule": {"name": "plateau", "patience": 20, "factor": 0.5},
+                "early_stopping": {"monitor": "validation_accuracy", "patience": 1_000},
+            },
+        ),
+        ("numpy", "large", {"layers": [{"units": 64}], "optimizer": {"name": "lbfgs"}, "epochs": 300}),
+    ],
+)
+def test_nor_does_it_where_there_is_more_to_go_on_with(
+    stack: Stack, body: dict[str, Any], engine: str, data: str, fields: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    stack.trainers(1)
+    more = body | fields | {"dataset": request.getfixturevalue(data)}
+    calm = stack.weights(stack.ended(stack.submit(more)).id, "last")
+    job_id = stack.submit(more)
+    stack.under_way(job_id)
+    os.kill(stack.child_of(job_id), signal.SIGKILL)
+    job = check_recovered(stack, job_id, calm)
+    assert job.environment is not None
+    assert job.environment.engine == engine
+
+
 def test_a_killed_worker_costs_no_bit(stack: Stack, body: dict[str, Any], calm: bytes) -> None:
     stack.trainers(1)
     job_id = stack.submit(body)
@@ -108,9 +137,9 @@ def test_a_worker_that_shuts_down_hands_its_job_to_another(stack: Stack, body: d
     assert not second.startswith(f"{holder.name}/")
 
 
-def test_a_job_is_cancelled_in_the_middle_of_an_epoch(stack: Stack, dataset: str) -> None:
+def test_a_job_is_cancelled_in_the_middle_of_an_epoch(stack: Stack, large: str) -> None:
     layers = [{"units": 512}, {"units": 512}, {"units": 512}]
-    long_epoch = {"dataset": dataset, "target": "y", "epochs": 2, "batch_size": 1, "layers": layers}
+    long_epoch = {"dataset": large, "target": "y", "epochs": 2, "batch_size": 1, "layers": layers}
     stack.trainers(1)
     job_id = stack.submit(long_epoch)
     until(lambda: stack.job(job_id).step > 0)

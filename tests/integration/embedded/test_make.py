@@ -1,6 +1,7 @@
 """The Makefile's clear words to machines that lack something. Each target is tried in a copy without an environment."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,3 +67,9 @@ def test_make_alone_explains_every_target(bare: Path) -> None:
     explained = [line.split()[1] for line in make(bare).stdout.splitlines()]
     phony = next(line for line in (bare / "Makefile").read_text().splitlines() if line.startswith(".PHONY:"))
     assert sorted(explained) == sorted(phony.split()[1:])
+
+
+def test_requirements_are_written_in_one_place(bare: Path) -> None:
+    """Beside PyTorch, which is in no lock."""
+    found = re.findall(r"[\w\]-]+(?:==|>=)\d\S*", (bare / "Makefile").read_text())
+    assert found == ["torch==2.13.0"]

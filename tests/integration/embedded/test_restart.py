@@ -10,7 +10,7 @@ from steepest.client import Client
 from steepest.spec.answers import Dataset, Job
 from tests.integration.embedded.processes import Up, eventually, left_of
 
-EPOCHS = 200
+EPOCHS = 2_000
 JOB = {
     "layers": [{"units": 64}, {"units": 64}],
     "epochs": EPOCHS,

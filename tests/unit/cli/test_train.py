@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner, Result
@@ -39,6 +40,10 @@ def file(tmp_path: Path) -> Path:
 
 def test_the_least_is_a_data_set_and_a_target() -> None:
     assert body(DATASET, "--target", "species") == {"dataset": DATASET, "target": "species"}
+
+
+def test_several_targets_are_a_list() -> None:
+    assert body(DATASET, "--target", "species", "--target", "x0")["target"] == ["species", "x0"]
 
 
 def test_a_file_is_uploaded_first(file: Path) -> None:
@@ -249,6 +254,42 @@ def test_a_table_is_read_as_its_data_set_says(rows: Callable[[str, str], str]) -
     shown = run(service, "predict", JOB, file)
     assert predicted(service) == [{"x0": 1.5, "x1": None, "extra": "007"}, {"x0": 2.0, "x1": "x", "extra": "b"}]
     assert shown.stdout == "label,setosa,virginica\nsetosa,0.9,0.1\nsetosa,0.9,0.1\n"
+
+
+@pytest.mark.parametrize(
+    ("prediction", "table"),
+    [
+        ({"labels": ["new", "red"], "probabilities": {"new": 0.75, "red": 0.5, "dear": 0.25}},
+         'labels,new,red,dear\n"new, red",0.75,0.5,0.25\n'),
+        ({"labels": [], "probabilities": {"new": 0.25}}, "labels,new\n,0.25\n"),
+        ({"values": {"width": 1.5, "length": -2.0}}, "width,length\n1.5,-2.0\n"),
+    ],
+)  # fmt: skip
+def test_several_targets_are_several_columns(
+    rows: Callable[[str, str], str], prediction: dict[str, Any], table: str
+) -> None:
+    service = FakeService()
+    service.prediction = prediction
+    assert run(service, "predict", JOB, rows("a.json", "[[1, 2, 3]]")).stdout == table
+
+
+@pytest.mark.parametrize(
+    ("prediction", "words"),
+    [
+        ({"label": "a", "probabilities": {"a": 0.75, "b": 0.25}}, ["LABEL", "PROBABILITY", "a", "75.0", "%"]),
+        ({"labels": ["new", "red"], "probabilities": {"new": 0.75, "red": 0.6}}, ["LABELS", "new,", "red"]),
+        ({"value": 1.5}, ["VALUE", "1.5"]),
+        ({"values": {"width": 1.5, "length": -2.0}}, ["width", "length", "1.5", "-2"]),
+    ],
+)
+def test_a_person_sees_what_matters(
+    rows: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch, prediction: dict[str, Any], words: list[str]
+) -> None:
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    service = FakeService()
+    service.prediction = prediction
+    shown = run(service, "predict", JOB, rows("a.json", "[[1, 2, 3]]")).stdout
+    assert click.unstyle(shown).split() == words
 
 
 def test_json_rows_go_as_they_are(rows: Callable[[str, str], str]) -> None:

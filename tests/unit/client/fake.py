@@ -36,6 +36,9 @@ class FakeService:
         self.spec: dict[str, Any] = {"dataset": DATASET, "target": "species"}
         self.ids = [JOB]
         self.column_count = 3
+        self.prediction: dict[str, Any] = {"label": "setosa", "probabilities": {"setosa": 0.9, "virginica": 0.1}}
+        if regression:
+            self.prediction = {"value": 1.5}
 
     def client(self, **options: Any) -> Client:
         return Client(URL, KEY, transport=self.transport, retries=Retries(sleep=lambda _: None), **options)
@@ -100,7 +103,7 @@ class FakeService:
     def create_job(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
         parse(JobSpec, body)
-        if body["target"] != "species":
+        if "species" not in body["target"]:
             raise raised([FieldProblem(pointer="/target", detail="the data set has no such column")])
         self.spec, self.epoch, self.status = body, -1, "queued"
         if request.url.params.get("validate_only") == "true":
@@ -198,9 +201,7 @@ class FakeService:
 
     def predict(self, request: httpx.Request) -> httpx.Response:
         rows = json.loads(request.content)["rows"]
-        if self.regression:
-            return page([{"value": 1.5} for _ in rows])
-        return page([{"label": "setosa", "probabilities": {"setosa": 0.9, "virginica": 0.1}} for _ in rows])
+        return page([self.prediction for _ in rows])
 
     def delete(self, request: httpx.Request) -> httpx.Response:
         return httpx.Response(204)

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steepest.spec.answers import ClassPrediction, ValuePrediction
+from steepest.spec.answers import ClassPrediction, LabelsPrediction, ValuePrediction, ValuesPrediction
 from tests.unit.client.fake import JOB, FakeService
 
 
@@ -17,6 +17,20 @@ def test_classes_come_with_probabilities_and_regression_with_values() -> None:
         ClassPrediction(label="setosa", probabilities={"setosa": 0.9, "virginica": 0.1})
     ]
     assert FakeService(regression=True).client().predictions.create(JOB, [{"x0": 1}]) == [ValuePrediction(value=1.5)]
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        LabelsPrediction(labels=["new"], probabilities={"new": 0.75, "used": 0.25}),
+        LabelsPrediction(labels=[], probabilities={"new": 0.25}),
+        ValuesPrediction(values={"width": 1.5, "length": -2.0}),
+    ],
+)
+def test_several_targets_come_with_labels_or_with_values(expected: LabelsPrediction | ValuesPrediction) -> None:
+    service = FakeService()
+    service.prediction = expected.model_dump()
+    assert service.client().predictions.create(JOB, [[1.0]]) == [expected]
 
 
 def test_named_rows_and_lists_and_generators_are_rows() -> None:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from steepest.spec.answers import Column, Environment, Epoch, Result
 from steepest.spec.job import JobSpec
-from steepest.spec.resolve import TargetFacts, resolve
+from steepest.spec.resolve import resolve
 from steepest.spec.resolved import ResolvedJobSpec
+from steepest.spec.tasks import TargetFacts
 from store import attempts, blobs, datasets, jobs
 from store.database import Database
 from store.fence import Claim
@@ -84,7 +85,7 @@ ENVIRONMENT = Environment(
 
 def resolved(spec: JobSpec) -> ResolvedJobSpec:
     facts = TargetFacts(name="y", rows=20, distinct=2, numeric=False, whole=False, classes=("a", "b"), counts=(10, 10))
-    fields = resolve(spec, facts).spec.model_dump() | {"target": "y", "features": ("x",)}
+    fields = resolve(spec, [facts]).spec.model_dump() | {"target": "y", "features": ("x",)}
     return ResolvedJobSpec.model_validate(spec.model_dump() | fields)
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -13,6 +15,8 @@ from steepest.run import numeric_environment
 from steepest.spec.answers import Environment
 from steepest.spec.errors import Unavailable
 from steepest.spec.states import JobState
+from steepest.trainer.engines import choice
+from steepest.trainer.engines.choice import Engine
 from steepest.trainer.fit import EpochRecord
 from store import attempts, blobs, checkpoints, jobs
 from store.database import Database
@@ -307,8 +311,8 @@ def test_another_numeric_environment_is_said(
     runner.run(desk.here, job_id)
     desk.restart()
 
-    def other(threads: int) -> Environment:
-        return numeric_environment(threads).model_copy(update={"blas": "another"})
+    def other(engine: Engine) -> Environment:
+        return numeric_environment(engine).model_copy(update={"blas": "another"})
 
     monkeypatch.setattr(training, "numeric_environment", other)
     runner.run(desk.here, job_id)
@@ -316,6 +320,55 @@ def test_another_numeric_environment_is_said(
     assert (job.status, job.bit_exact) == (JobState.SUCCEEDED, False)
     assert job.environment is not None
     assert job.environment.blas != "another"
+
+
+def drained_and_resumed(desk: Desk, dataset: str, before_each: Hook, between: Callable[[], None]) -> JobRow:
+    """A job that one worker began and another ended."""
+    job_id = desk.submit(dataset)
+    before_each(at_epoch(3, desk.here.drain.ask))
+    runner.run(desk.here, job_id)
+    between()
+    desk.restart()
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert job.status is JobState.SUCCEEDED
+    assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
+    return job
+
+
+def test_a_worker_without_the_engine_goes_on_with_what_it_has(
+    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steepest.warm_up()
+    calm = calm_weights(desk, dataset)
+
+    def uninstall() -> None:
+        monkeypatch.setattr(choice, "KERNELS", "steepest.trainer.engines.nowhere")
+
+    job = drained_and_resumed(desk, dataset, before_each, uninstall)
+    assert not job.bit_exact
+    assert job.environment is not None
+    assert (job.environment.engine, job.environment.numba) == ("numba", version("numba"))
+    weights, expected = (np.frombuffer(each, np.float32) for each in (desk.weights(job.id), calm))
+    assert np.allclose(weights, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_job_keeps_the_engine_that_it_began_with(
+    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(choice, "KERNELS", "steepest.trainer.engines.nowhere")
+        calm = calm_weights(desk, dataset)
+
+        def install() -> None:
+            elsewhere.undo()
+            steepest.warm_up()
+
+        job = drained_and_resumed(desk, dataset, before_each, install)
+    assert job.bit_exact
+    assert job.environment is not None
+    assert (job.environment.engine, job.environment.numba, job.environment.scipy) == ("numpy", None, None)
+    assert desk.weights(job.id) == calm
 
 
 def test_the_attempt_after_a_failure_checkpoints_soon(desk: Desk, dataset: str, before_each: Hook) -> None:
