@@ -1,109 +1,94 @@
-"""`python -m benchmarks [W1 W2] [--rounds N]`: seconds of an epoch, side by side.
+"""`python -m benchmarks [W1 W2] [--peers jax,sklearn]`, or another measurement by its name.
 
-Every contender runs in a process of its own with one thread; rounds are interleaved, so that whatever else the machine
-does meets all of them alike. Compare ratios, not seconds between machines. On a machine that is busy with other things
-`--cpu` counts the processor's time in place of the wall clock's: every contender has one thread, so on a quiet machine
-the two agree.
+Every contender runs in a process of its own with equal threads, first weights, batches and precision; rounds are
+interleaved. Compare ratios, not seconds between machines.
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
-from statistics import median
-from time import perf_counter, process_time
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.contenders import CONTENDERS, Clock, Outcome
+from benchmarks import data, mnist, report
+from benchmarks.contenders import ENTRIES, FLOOR, OURS, PEERS
+from benchmarks.rounds import Options, measure
 from benchmarks.works import WORKS
 
-OURS, PEER, FLOOR = "steepest", "scikit-learn", "bare products"
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+MEASUREMENTS: Final = {
+    "shapes": "eight drawn shapes beside JAX",
+    "scaling": "seconds by rows, width, batch, depth and stack size",
+    "startup": "seconds and memory from nothing to a first epoch",
+    "calls": "what a call of train costs beyond its epochs",
+    "overhead": "what a service adds to a job of a second",
+    "results": "test figures on well-known data beside scikit-learn",
+}
+"""Modules of this package, which have a function `measure_all(console, options)`."""
 
 
-class Contender:
-    """A contender in a process of its own, which trains once each time it is asked to."""
-
-    def __init__(self, name: str, work: str, options: list[str]) -> None:
-        self.seconds: list[float] = []
-        self.accuracy: float | None = None
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks", "--contender", name, work, *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | ONE_THREAD,
-            text=True,
-        )
-
-    def train(self) -> Outcome:
-        """Train once."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        seconds, accuracy = json.loads(self._process.stdout.readline())
-        return seconds, accuracy
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print and save."""
+    given = _parser().parse_args(arguments)
+    console = report.console()
+    options = Options(_contenders(given.peers, given.floor), given.rounds, given.threads, given.cpu)
+    measurements: dict[str, Any] = {}
+    try:
+        works = [name for name in given.what if name in WORKS] or ([] if given.what else list(WORKS))
+        if works:
+            measurements["works"] = _works(console, options, works)
+        for name in given.what:
+            if name in MEASUREMENTS:
+                measurements[name] = import_module(f"benchmarks.{name}").measure_all(console, options)
+    except (FileNotFoundError, mnist.Missing) as missing:
+        sys.exit(str(missing))
+    if given.json:
+        report.save(given.json, given.threads, measurements)
 
 
-def serve(name: str, work: str, clock: Clock) -> None:
-    """The contender's process: train once for each line that comes in."""
-    train = CONTENDERS[name](WORKS[work], clock)
-    for _ in sys.stdin:
-        print(json.dumps(train()), flush=True)
+def _works(console: Console, options: Options, names: Sequence[str]) -> list[dict[str, Any]]:
+    for name in names:
+        data.load(WORKS[name].rows)
+    outcomes = []
+    for name in names:
+        with console.status(name) as status:
+            outcomes.append(measure(WORKS[name], options, status.update))
+        console.print(report.of_outcome(outcomes[-1]))
+    if "steepest" in options.names:
+        console.print(report.of_goals(outcomes))
+    return [outcome.to_dict() for outcome in outcomes]
 
 
-def measure(work: str, rounds: int, options: list[str]) -> dict[str, Contender]:
-    """All contenders, one after the other in each round; the first round only warms up."""
-    contenders = {name: Contender(name, work, options) for name in CONTENDERS}
-    for number in range(rounds + 1):
-        for contender in contenders.values():
-            seconds, contender.accuracy = contender.train()
-            if number:
-                contender.seconds.append(seconds)
-    for contender in contenders.values():
-        contender.close()
-    return contenders
+def _contenders(peers: str | None, floor: bool) -> tuple[str, ...]:
+    """Ours, the peers asked for by name or by program, and the floor."""
+    wanted = set(PEERS) if peers is None else {name for name in peers.split(",") if name}
+    known = {entry.name for entry in ENTRIES.values()} | {entry.family for entry in ENTRIES.values()}
+    if unknown := wanted - known:
+        raise SystemExit(f"unknown peers: {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
+    chosen = [name for name in PEERS if name in wanted or (name not in wanted and ENTRIES[name].family in wanted)]
+    return (*OURS, *chosen, *([FLOOR] if floor else []))
 
 
-def table(work: str, contenders: dict[str, Contender]) -> Table:
-    """Median, minimum and maximum, and the ratios of medians."""
-    rows = Table("", "ms an epoch", "min", "max", f"of {PEER}'s time", "over the floor", "test accuracy")
-    rows.title = f"{work}: {WORKS[work].what}"
-    for column in rows.columns[1:]:
-        column.justify = "right"
-    middle = {name: median(contender.seconds) for name, contender in contenders.items()}
-    for name, contender in contenders.items():
-        accuracy = "" if contender.accuracy is None else f"{contender.accuracy:.3f}"
-        times = (middle[name], min(contender.seconds), max(contender.seconds))
-        ratios = f"1/{middle[PEER] / middle[name]:.1f}", f"{middle[name] / middle[FLOOR]:.1f}x"
-        rows.add_row(name, *(f"{1000 * seconds:.3f}" for seconds in times), *ratios, accuracy)
-    return rows
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("works", nargs="*", metavar="WORK", help=f"which to run: {', '.join(WORKS)} (all by default)")
-    parser.add_argument("--rounds", type=int, default=15, help="trainings of each contender")
-    parser.add_argument("--cpu", action="store_true", help="count processor time, for a busy machine")
-    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if unknown := set(arguments.works) - WORKS.keys():
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(WORKS)}")
-    if arguments.contender:
-        serve(arguments.contender, arguments.works[0], process_time if arguments.cpu else perf_counter)
-        return
-    for work in arguments.works or WORKS:
-        Console(width=max(110, Console().width)).print(
-            table(work, measure(work, arguments.rounds, ["--cpu"] * arguments.cpu))
-        )
+def _parser() -> argparse.ArgumentParser:
+    apart = "\n".join(f"  {name:10}{what}" for name, what in MEASUREMENTS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"works: {', '.join(WORKS)} (all by default)\nother measurements:\n{apart}\npeers: {', '.join(PEERS)}",
+    )
+    parser.add_argument("what", nargs="*", choices=[*WORKS, *MEASUREMENTS, []], metavar="WHAT", help="see below")
+    parser.add_argument("--peers", help="which to measure beside, with commas between; '' for none (default: all)")
+    parser.add_argument("--rounds", type=int, default=7, help="trainings of each contender (default: 7)")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parser.add_argument("--threads", type=int, default=min(2, cores), help="of each contender (default: 2)")
+    parser.add_argument("--cpu", action="store_true", help="count processor time; needs --threads 1")
+    parser.add_argument("--no-floor", dest="floor", action="store_false", help="leave out the bare products")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="save all figures")
+    return parser
 
 
 if __name__ == "__main__":
