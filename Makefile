@@ -2,6 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+KERNELS := .venv/.kernels
+PEERS := .venv-peers/bin
+PEERS_READY := .venv-peers/.ready
+TORCH := torch==2.13.0
 UV := $(BIN)/uv pip
 LOCK := $(UV) compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
@@ -9,12 +13,12 @@ IMPORTED := embedded.demo, embedded.up, service.app, service.gthread, store.reco
 	celery.bin.worker, celery.concurrency.prefork, celery.worker.consumer, kombu.transport.redis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test test-services lint format bench lock clean
+.PHONY: help setup peers up demo test test-services test-gpu test-peers lint format bench docs lock clean
 
 help: ## Explain the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-setup: $(READY) ## Create .venv from the lock
+setup: $(KERNELS) ## Create .venv from the lock
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. steepest needs Python 3.11 or later: make PYTHON=/path/to/python" >&2; exit 1; }
@@ -27,17 +31,38 @@ $(READY): requirements.lock pyproject.toml
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import $(IMPORTED)' 2>/dev/null || true  # compiled once here, not by each process at the first start
 	@touch $@
 
-up: $(READY) ## Serve on this machine until Ctrl-C: API, workers, reconciler, broker, database
+$(KERNELS): $(READY) $(wildcard steepest/trainer/engines/*.py steepest/trainer/engines/kernels/*.py)
+	@echo "Compiling the trainer's kernels"
+	@$(BIN)/python -c 'import steepest; steepest.warm_up()' || echo "They do not work here; all else does" >&2
+	@touch $@
+
+peers: $(PEERS_READY) ## Create .venv-peers, with what the trainer is tested and measured against
+
+$(PEERS_READY): $(READY) requirements-peers.lock
+	@test -x $(PEERS)/pip || { echo "Making .venv-peers"; $(PYTHON) -m venv --clear .venv-peers; }
+	@$(UV) sync --quiet --python $(PEERS)/python --require-hashes requirements-peers.lock
+	@$(PEERS)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	@$(UV) install --quiet --python $(PEERS)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+up: $(KERNELS) ## Serve on this machine until Ctrl-C: API, workers, reconciler, broker, database
 	@$(BIN)/python -m embedded up
 
-demo: $(READY) ## Train on real digits over HTTP; weights and loss curve land in demo/
+demo: $(KERNELS) ## Train on real digits over HTTP; weights and loss curve land in demo/
 	@$(BIN)/python -m embedded demo
 
-test: $(READY) ## Run the whole suite on the embedded default
+test: $(KERNELS) ## Run the whole suite on the embedded default
 	@$(BIN)/pytest
 
-test-services: $(READY) ## Run the store, API and integration suites on real PostgreSQL and Redis
+test-services: $(KERNELS) ## Run the store, API and integration suites on real PostgreSQL and Redis
 	@$(BIN)/python -m tests.services
+
+test-gpu: $(READY) ## Run the trainer on this machine's GPU, against NumPy
+	@$(UV) install --quiet --python $(BIN)/python --no-build-isolation --editable '.[gpu]'
+	@$(BIN)/pytest tests/gpu
+
+test-peers: $(PEERS_READY) ## Run the tests of the trainer against PyTorch
+	@$(PEERS)/python -m pytest --confcutdir=tests/peers tests/peers
 
 lint: $(READY) ## Check format, style, types, floors and the compose file
 	@$(BIN)/ruff format --check --quiet .
@@ -50,13 +75,17 @@ format: $(READY) ## Put the code in its format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY) ## Measure the trainer and the service on this machine
+bench: $(KERNELS) $(PEERS_READY) ## Measure the trainer and the service on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-lock: ## Resolve the dependencies anew
-	@$(LOCK) --extra data --group server --group embedded --group dev --output-file requirements.lock
-	@$(LOCK) --extra data --group image --output-file requirements-server.lock
+docs: $(READY) ## Write the pages that come from the code
+	@$(BIN)/python -m docs.pieces
 
-clean: ## Remove the environment, the demo and the caches (the home .steepest stays)
-	@rm -rf .venv demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
+lock: ## Resolve the dependencies anew
+	@$(LOCK) --extra data --extra fast --group server --group embedded --group dev --output-file requirements.lock
+	@$(LOCK) --extra data --extra fast --group image --output-file requirements-server.lock
+	@$(LOCK) --extra fast --group peers --output-file requirements-peers.lock
+
+clean: ## Remove the environments, the demo and the caches (the home .steepest stays)
+	@rm -rf .venv .venv-peers demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis .benchmarks
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
