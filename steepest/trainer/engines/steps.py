@@ -60,8 +60,7 @@ class Steps:
         self.taken = np.zeros(nets, np.int64)
         """(M,) steps that the last run took: all, or fewer of a network whose output, loss or figures were not finite
         in the next; its weights are those from before that step."""
-        self._begun = np.zeros(1, np.int64)
-        self._crew = ranks, self._tables.place(self._begun)
+        self._ranks = ranks
         self._one = dtype.type(1)
 
     def run(self, order: Array, rates: Array, done: int, weights: Array | None = None) -> Array:
@@ -80,8 +79,7 @@ class Steps:
         tables = self._tables
         weights = self._unweighted if weights is None else weights
         chunk = weights, rates, done, self._settings, self._sums, self._penalties, self.taken
-        given = self._crew, tables.plan, tables.rooms, tables.layers, order, chunk
-        self._begun[0] = 0
+        given = self._ranks, tables.plan, tables.rooms, tables.layers, order, chunk
         if self._threads == 1:
             train(self._one, 0, *given)
         else:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from steepest.trainer.engines.kernels.descent import descend
 from steepest.trainer.engines.kernels.team import Team
-from steepest.trainer.engines.numba import atomic_add, fingerprint, kernel
+from steepest.trainer.engines.numba import fingerprint, kernel
 
 SOURCES: Final = fingerprint(Path(__file__).parent)
 
@@ -14,7 +14,7 @@ SOURCES: Final = fingerprint(Path(__file__).parent)
 def train(
     one: Any,
     rank: int,
-    crew: Any,
+    ranks: int,
     plans: Any,
     rooms: Any,
     layers: Any,
@@ -27,7 +27,7 @@ def train(
     Args:
         one: In the precision in use.
         rank: Of this thread.
-        crew: How many threads work at one network, and where they count the networks that have been begun.
+        ranks: How many threads work at one network.
         plans: (1,) see `layout`.
         rooms: One for each team.
         layers: (teams, layers) of each team.
@@ -36,7 +36,6 @@ def train(
             and where to leave sums (ranks, M, figures), penalties (ranks, steps, M) and steps taken (M,).
         sources: What was compiled.
     """
-    ranks, counter = crew
     plan = plans[0]
     if ranks > 1:
         team = Team(rank, ranks, rooms[0].door, plan.pause)
@@ -44,7 +43,5 @@ def train(
             descend(net, team, plan, rooms[0], layers[0], order, chunk, one)
     else:
         team = Team(0, 1, rooms[rank].door, plan.pause)
-        net = atomic_add(counter, 1)
-        while net < plan.nets:
+        for net in range(rank, plan.nets, rooms.size):  # the same in each chunk, so that it stays in its core's cache
             descend(net, team, plan, rooms[rank], layers[rank], order, chunk, one)
-            net = atomic_add(counter, 1)
