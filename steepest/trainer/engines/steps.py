@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.spec.optimizers import GradientDescent
-from steepest.trainer.arrays import Array
+from steepest.trainer.arrays import Array, aligned
 from steepest.trainer.engines import codes, crew
 from steepest.trainer.engines.kernels import objectives, optimizers
 from steepest.trainer.engines.kernels.entry import train
@@ -14,6 +14,9 @@ from steepest.trainer.engines.ways import Way
 from steepest.trainer.network import Dense, Network
 
 __all__ = ["Batches", "Moving", "Rules", "Steps", "warm_up"]
+
+PER_LINE: Final = 8
+"""Numbers of 64 bits in a cache line."""
 
 PENALTIES: Final = 2
 """Numbers of the penalties, l1 and l2, behind those of an optimizer."""
@@ -54,10 +57,12 @@ class Steps:
             if codes.OBJECTIVES[network.loss, network.output_activation] in objectives.OF_HITS
             else 1 + network.outputs
         )
-        self._sums = np.zeros((ranks, nets, figures))
-        self._penalties = np.zeros((ranks, batches.steps, nets))
+        # Cores take a cache line from each other with every number that they write: no two ranks share one.
+        whole_lines = -(-nets // PER_LINE) * PER_LINE
+        self._sums = aligned((ranks, whole_lines, figures), np.float64)
+        self._penalties = aligned((ranks, batches.steps, whole_lines), np.float64)
         self._unweighted = np.zeros((batches.orders, 0), dtype)
-        self.taken = np.zeros(nets, np.int64)
+        self.taken = aligned(whole_lines, np.int64)[:nets]
         """(M,) steps that the last run took: all, or fewer of a network whose output, loss or figures were not finite
         in the next; its weights are those from before that step."""
         self._ranks = ranks
@@ -84,12 +89,12 @@ class Steps:
             train(self._one, 0, *given)
         else:
             crew.together(lambda rank: train(self._one, rank, *given), self._threads)
-        sums: Array = self._sums.sum(0)
+        sums: Array = self._sums.sum(0)[: len(self.taken)]
         return sums
 
     def penalties(self, steps: int) -> Array:
         """(steps, M) penalties at the weights before each of the first steps of the last run."""
-        penalties: Array = self._penalties[:, :steps].sum(0)
+        penalties: Array = self._penalties[:, :steps].sum(0)[:, : len(self.taken)]
         return penalties
 
 

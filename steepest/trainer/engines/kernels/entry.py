@@ -43,5 +43,6 @@ def train(
             descend(net, team, plan, rooms[0], layers[0], order, chunk, one)
     else:
         team = Team(0, 1, rooms[rank].door, plan.pause)
-        for net in range(rank, plan.nets, rooms.size):  # the same in each chunk, so that it stays in its core's cache
+        # Neighbours, and the same in each chunk: their numbers stay in one core's cache.
+        for net in range(plan.nets * rank // rooms.size, plan.nets * (rank + 1) // rooms.size):
             descend(net, team, plan, rooms[rank], layers[rank], order, chunk, one)
