@@ -31,7 +31,7 @@ class _Equal:
         return next(self.first)
 
     def _update_no_improvement_count(self, *arguments: Any) -> None:
-        super()._update_no_improvement_count(*arguments)  # type: ignore[misc]  # scikit-learn's
+        super()._update_no_improvement_count(*arguments)  # type: ignore[misc]  # of the class that it is mixed into
         self.stopwatch.epoch()
 
 
@@ -39,7 +39,7 @@ class Classifier(_Equal, MLPClassifier):  # type: ignore[misc]  # scikit-learn h
     """For classes."""
 
 
-class Regressor(_Equal, MLPRegressor):  # type: ignore[misc]
+class Regressor(_Equal, MLPRegressor):  # type: ignore[misc]  # scikit-learn has no types
     """For values; its loss is half of everybody's, which Adam does not notice."""
 
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info
 import steepest
 from steepest.run import limited_threads, numeric_environment
 from steepest.spec.errors import DataUnusable, Diverged, InvalidRequest, ValidationFailed
-from steepest.trainer.engines.choice import Engine, kernels
+from steepest.trainer.engines.choice import KERNELS, Engine, kernels
 
 SMALL: dict[str, Any] = {"epochs": 30, "layers": [{"units": 12}], "optimizer": {"learning_rate": 0.02}}
 
@@ -272,3 +272,19 @@ print(json.dumps(equal))
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [True] * 8
+
+
+def test_kernels_that_do_not_work_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = kernels()
+    assert loaded is not None
+    monkeypatch.setitem(sys.modules, KERNELS, loaded)  # what was there comes back after the test
+
+    def fail() -> None:
+        raise OSError("no compiler")
+
+    monkeypatch.setattr(loaded, "warm_up", fail)
+    with pytest.warns(UserWarning, match="the compiled kernels do not work here.*no compiler"):
+        steepest.warm_up()
+    assert kernels() is None
+    run = steepest.train({"epochs": 2}, np.arange(40.0).reshape(20, 2), np.arange(20) % 2)
+    assert run.result is not None

@@ -5,6 +5,7 @@ A forked child has none of its parent's threads and starts its own.
 
 import os
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -43,7 +44,7 @@ def together(work: Callable[[int], Any], threads: int) -> None:
     """Run `work(rank)` in as many threads, of which rank 0 is the caller's."""
     helpers = [_idle.pop() if _idle else Helper() for _ in range(threads - 1)]
     for rank, helper in enumerate(helpers, 1):
-        helper.start(lambda rank=rank: work(rank))  # type: ignore[misc]
+        helper.start(partial(work, rank))
     try:
         work(0)
     finally:
