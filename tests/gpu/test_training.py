@@ -104,11 +104,13 @@ def test_streamed_rows_give_the_same_bits(name: str, monkeypatch: pytest.MonkeyP
 
 
 def test_a_stack_equals_its_networks_alone() -> None:
+    """In double precision: where batch norm follows, a bias has no gradient but rounding, which Adam makes large."""
+    name = "all in one, double"
     specs = [
-        spec_of("all in one", seed=seed, device="gpu", optimizer={"name": "adam", "learning_rate": rate})
+        spec_of(name, seed=seed, device="gpu", optimizer={"name": "adam", "learning_rate": rate})
         for seed, rate in enumerate((0.01, 0.02, 0.05))
     ]
-    rows, validation, outputs = rows_of("all in one"), rows_of("all in one", 30, seed=1), outputs_of("all in one")
+    rows, validation, outputs = rows_of(name), rows_of(name, 30, seed=1), outputs_of(name)
     stack = fit_stack(specs, rows, outputs=outputs, validation=validation, engine=ON_GPU)
     together = {item.net: item for item in stack.run() if isinstance(item, Finished | Failed)}
     for number, spec in enumerate(specs):
@@ -116,7 +118,7 @@ def test_a_stack_equals_its_networks_alone() -> None:
         assert isinstance(alone, Finished)
         found = together[number]
         assert isinstance(found, Finished)
-        np.testing.assert_allclose(found.last, alone.last, rtol=0, atol=1e-4 * np.abs(alone.last).max())
+        np.testing.assert_allclose(found.last, alone.last, rtol=0, atol=1e-9 * np.abs(alone.last).max())
 
 
 def test_divergence_is_diagnosed() -> None:

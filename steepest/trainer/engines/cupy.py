@@ -15,12 +15,14 @@ from typing import Any, Final
 import cupy
 import cupyx
 import numpy as np
+from cupy_backends.cuda.libs import cublas
 from numpy.typing import DTypeLike
 
 from steepest.trainer.arrays import PLACES, Array, Operation, Plan
+from steepest.trainer.engines.cublas import WORKSPACE, Cublas
 from steepest.trainer.engines.cuda_source import EXPRESSIONS, Kernel, elementwise, reduction, shares_of
 from steepest.trainer.engines.device import Device, OnDevice
-from steepest.trainer.engines.segments import Call, Elementwise, Segment, largest, look_up, segments
+from steepest.trainer.engines.segments import Call, Elementwise, Product, Segment, largest, look_up, segments
 from steepest.trainer.engines.streamed import Transfer
 from steepest.trainer.quasi_newton import QuasiNewton
 
@@ -47,6 +49,8 @@ class Gpu(Device):
         self._device = cupy.cuda.Device()
         self._kernels: dict[str, Any] = {}
         self.working, self.copying = (cupy.cuda.Stream(non_blocking=True) for _ in range(2))
+        self._workspace = cupy.empty(WORKSPACE, np.uint8)
+        self._cublas = Cublas(cublas.__file__, self.working.ptr, address(self._workspace))
 
     @cached_property
     def name(self) -> str:
@@ -116,6 +120,8 @@ class Gpu(Device):
         """What a segment launches."""
         if isinstance(segment, Call):
             return [segment.operation]
+        if isinstance(segment, Product):
+            return [self._cublas.product(segment, address)]
         if isinstance(segment, Elementwise):
             return [self._launch(elementwise(segment))]
         shares = shares_of(segment)

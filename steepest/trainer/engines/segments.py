@@ -2,8 +2,9 @@
 
 A plan is data: functions bound to their arrays. Neighbours that work element by element on arrays of one shape become
 one segment, whose elements are independent of each other: each number is read once, kept while the operations run in
-their order, and written once. A sum or a maximum along an axis is a segment of its own; whatever else a plan holds,
-such as a product of matrices, runs as it is.
+their order, and written once. A sum or a maximum along an axis is a segment of its own. So is a product of matrices,
+together with its neighbours of the same form where all lie at equal distances, as the networks of a stack do. Whatever
+else a plan holds runs as it is.
 
 All here is a pure function of the plan: `steepest.trainer.engines.cuda_source` writes the segments down as kernels.
 """
@@ -112,6 +113,24 @@ class Reduction:
     out: Array
 
 
+@dataclass
+class Product:
+    """A product of matrices, out = a b, or several of one form, none of which needs what another leaves."""
+
+    a: Array
+    b: Array
+    out: Array
+    """Of the first."""
+    count: int = 1
+    strides: tuple[int, ...] = (0, 0, 0)
+    """Bytes from each array to that of the next product."""
+
+    @property
+    def arrays(self) -> tuple[Array, Array, Array]:
+        """The first's operands and result."""
+        return self.a, self.b, self.out
+
+
 @dataclass(frozen=True)
 class Call:
     """An operation that runs as it is."""
@@ -119,7 +138,7 @@ class Call:
     operation: Operation
 
 
-Segment = Elementwise | Reduction | Call
+Segment = Elementwise | Reduction | Product | Call
 
 
 @dataclass(frozen=True)
@@ -144,10 +163,12 @@ def segments(plan: Iterable[Operation], known: Iterable[str], address: Address) 
     names, found = frozenset(known), list[Segment]()
     for operation in plan:
         parts = _elementwise(operation)
-        if parts is None or parts.name not in names:
-            found.append(_reduction(operation) or Call(operation))
-            continue
         last = found[-1] if found else None
+        if parts is None or parts.name not in names:
+            segment = _reduction(operation) or _product(operation) or Call(operation)
+            if not (isinstance(segment, Product) and isinstance(last, Product) and _continues(last, segment, address)):
+                found.append(segment)
+            continue
         if not (isinstance(last, Elementwise) and _joins(last, parts, address)):
             last = Elementwise(_bare(parts.out.shape))
             found.append(last)
@@ -198,6 +219,38 @@ def _reduction(operation: Operation) -> Reduction | None:
     if name == "dot" and owner is not None and args[1].size == 1:
         return Reduction("dot", (owner, args[0].T), 1, args[1])
     return None
+
+
+def _product(operation: Operation) -> Product | None:
+    function = operation.func if isinstance(operation, partial) else None
+    a = getattr(function, "__self__", None)
+    if getattr(function, "__name__", None) != "dot" or a is None or a.ndim != 2:
+        return None
+    return Product(a, *operation.args)  # type: ignore[attr-defined]  # a partial, or there were no function
+
+
+def _continues(row: Product, next_one: Product, address: Address) -> bool:
+    """Whether a product is the row's next, which then has one more."""
+    pairs = list(zip(row.arrays, next_one.arrays, strict=True))
+    if any((one.shape, one.strides, one.dtype) != (other.shape, other.strides, other.dtype) for one, other in pairs):
+        return False
+    distances = tuple(address(other) - address(one) for one, other in pairs)
+    strides = distances if row.count == 1 else row.strides
+    if any(distance != stride * row.count for distance, stride in zip(distances, strides, strict=True)):
+        return False
+    if min(strides) < 0 or _needs(row, next_one, strides, address):
+        return False
+    row.count, row.strides = row.count + 1, strides
+    return True
+
+
+def _needs(row: Product, next_one: Product, strides: tuple[int, ...], address: Address) -> bool:
+    """Whether two products of the lengthened row share memory that one of them writes."""
+    extents = [Location.of(each, each.shape, address).extent for each in row.arrays]
+    (a, b, out) = [(start, stop + row.count * stride) for (start, stop), stride in zip(extents, strides, strict=True)]
+    own = Location.of(next_one.out, next_one.out.shape, address).extent
+    before = (out[0], out[1] - strides[2])
+    return any(one[0] < other[1] and other[0] < one[1] for one, other in ((a, out), (b, out), (before, own)))
 
 
 def _joins(segment: Elementwise, parts: _Parts, address: Address) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.unit.trainer.engines.processor import Processor
-from tests.unit.trainer.engines.stand_in import Strict, address
+from tests.unit.trainer.engines.stand_in import Strict, address, multiplied
 
 Work = Callable[[], object]
 
@@ -28,6 +28,7 @@ class Stream:
     null: "Stream"
 
     def __init__(self, non_blocking: bool = False) -> None:
+        self.ptr = self
         self._queue: list[Work] = []
         self._recording: list[Work] | None = None
         self._entered: list[Stream] = []
@@ -155,12 +156,28 @@ def using_allocator(allocator: Any) -> Iterator[None]:
     yield
 
 
+class Cublas:
+    """In place of the engine's: products on the stream it was made with, also while that records."""
+
+    def __init__(self, library: str, stream: Stream, workspace: int) -> None:
+        assert library == "libraries"
+        self._stream = stream
+
+    def product(self, product: Any, _: Any) -> Work:
+        return lambda: self._ask(product)
+
+    def _ask(self, product: Any) -> None:
+        assert Stream.current is self._stream
+        self._stream.ask(lambda: multiplied(product))
+
+
 _dot = Strict.dot
 
 
 def asked_dot(self: Any, other: Any, out: Any = None) -> Any:
     if out is None:
         return _dot(self, other)
+    assert not Stream.current.records, "calling cuBLAS API during stream capture is currently unsupported"
     Stream.current.ask(lambda: _dot(self, other, out))
     return out
 
@@ -176,6 +193,7 @@ def install(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """Put the modules where imports find them, until the test is over."""
     Stream.null = Stream.current = Stream()
     Graph.launched = 0
+    asked_dot.__name__ = "dot"
     patch.setattr(Strict, "dot", asked_dot)
     patch.setattr(Strict, "data", property(lambda self: SimpleNamespace(ptr=address(self))), raising=False)
     patch.setattr(Strict, "set", sent, raising=False)
@@ -209,4 +227,9 @@ def install(patch: pytest.MonkeyPatch, folder: Path) -> None:
     cupyx.__dict__.update(zeros_pinned=np.zeros)
     patch.setitem(sys.modules, "cupy", cupy)
     patch.setitem(sys.modules, "cupyx", cupyx)
+    libraries: Any = ModuleType("cupy_backends.cuda.libs")
+    libraries.cublas = SimpleNamespace(__file__="libraries")
+    for name in ("cupy_backends", "cupy_backends.cuda", "cupy_backends.cuda.libs"):
+        patch.setitem(sys.modules, name, libraries)
+    patch.setattr("steepest.trainer.engines.cublas.Cublas", Cublas)
     patch.delitem(sys.modules, "steepest.trainer.engines.cupy", raising=False)

@@ -13,8 +13,8 @@ import numpy as np
 
 from steepest.trainer.arrays import Operation, Plan
 from steepest.trainer.engines.cuda_source import EXPRESSIONS, PRELUDE, Kernel, elementwise, reduction, shares_of
-from steepest.trainer.engines.segments import Call, Elementwise, segments
-from tests.unit.trainer.engines.stand_in import Strict, address
+from steepest.trainer.engines.segments import Call, Elementwise, Product, segments
+from tests.unit.trainer.engines.stand_in import Strict, address, multiplied
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
 
@@ -73,7 +73,7 @@ class Processor:
     def prepare(self, plan: Plan) -> Plan:
         """The plan with its segments as compiled kernels."""
         found: list[list[Kernel] | Operation] = [
-            each.operation if isinstance(each, Call) else kernels_of(each)
+            as_it_is(each) if isinstance(each, Call | Product) else kernels_of(each)
             for each in segments(plan, EXPRESSIONS, address)
         ]
         self.compile({kernel.source for each in found if isinstance(each, list) for kernel in each})
@@ -109,6 +109,11 @@ class Processor:
 
     def _run(self, kernel: Kernel) -> None:
         self.launch(kernel.source, kernel.blocks, kernel.threads, kernel.arrays)
+
+
+def as_it_is(segment: Call | Product) -> Operation:
+    """What is no kernel of ours."""
+    return segment.operation if isinstance(segment, Call) else partial(multiplied, segment)
 
 
 def kernels_of(segment: Any) -> list[Kernel]:

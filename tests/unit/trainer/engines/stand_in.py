@@ -6,6 +6,7 @@ functions, methods and arguments that CuPy 14 has (checked against `cupy/_core/c
 equal to the bit.
 """
 
+import ctypes
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from steepest.trainer.arrays import HERE, PLACES, Array, Operation, Plan
 from steepest.trainer.chunks import CORE
 from steepest.trainer.engines.cuda_source import EXPRESSIONS
 from steepest.trainer.engines.device import Device, OnDevice
-from steepest.trainer.engines.segments import Call, Elementwise, Reduction, largest, look_up, segments
+from steepest.trainer.engines.segments import Call, Elementwise, Product, Reduction, largest, look_up, segments
 from steepest.trainer.engines.streamed import Transfer
 from steepest.trainer.quasi_newton import QuasiNewton
 
@@ -289,9 +290,27 @@ def runner(segment: Any) -> Operation:
     kinds: dict[type, Callable[[Any], Operation]] = {
         Elementwise: lambda each: partial(elements, each),
         Reduction: lambda each: partial(reduced, each),
+        Product: lambda each: partial(multiplied, each),
         Call: lambda each: each.operation,
     }
     return kinds[type(segment)](segment)
+
+
+def multiplied(segment: Product) -> None:
+    """Each product in its turn."""
+    for number in range(segment.count):
+        a, b, out = (
+            at(address(array) + number * stride, array)
+            for array, stride in zip(segment.arrays, segment.strides, strict=True)
+        )
+        a.dot(b, out)
+
+
+def at(place: int, like: Any) -> Array:
+    """The memory at an address as an array like another."""
+    shape, strides, dtype = like.shape, like.strides, like.dtype
+    reach = sum((length - 1) * step for length, step in zip(shape, strides, strict=True)) + dtype.itemsize
+    return np.ndarray(shape, dtype, (ctypes.c_char * reach).from_address(place), 0, strides)
 
 
 def elements(segment: Elementwise) -> None:

@@ -11,7 +11,7 @@ from steepest.trainer import chunks
 from steepest.trainer.arrays import Plan, run
 from steepest.trainer.engines import cuda_source
 from steepest.trainer.engines.cuda_source import EXPRESSIONS, elementwise
-from steepest.trainer.engines.segments import Call, Elementwise, Reduction, collapsed, largest, segments
+from steepest.trainer.engines.segments import Call, Elementwise, Product, Reduction, collapsed, largest, segments
 from tests.unit.trainer.engines.cases import spec_of
 from tests.unit.trainer.engines.processor import COMPILER, Processor
 from tests.unit.trainer.engines.stand_in import DEVICE, Strict, address, bare_array
@@ -117,8 +117,29 @@ def test_views_as_integers_are_the_same_numbers() -> None:
 def test_what_has_no_kernel_runs_as_it_is() -> None:
     a, b, c = _zeros(3, 3), _zeros(3, 3), _zeros(3, 3)
     plan = (partial(a.dot, b, c), partial(np.log, a, a), partial(np.add.reduce, a, 0, None, _zeros(1, 3), True))
-    assert [type(each) for each in segments(plan, EXPRESSIONS, address)] == [Call, Call, Reduction]
+    assert [type(each) for each in segments(plan, EXPRESSIONS, address)] == [Product, Call, Reduction]
     assert isinstance(segments((partial(a[:1].dot, b[:, :1], _zeros(1, 1)),), EXPRESSIONS, address)[0], Reduction)
+
+
+def test_products_at_equal_distances_are_one_segment() -> None:
+    W, a, z = _zeros(3, 4, 5), _zeros(3, 5, 6), _zeros(3, 4, 6)
+    plan = [partial(W[net].dot, a[net], z[net]) for net in range(3)]
+    (segment,) = segments(plan, EXPRESSIONS, address)
+    assert isinstance(segment, Product)
+    assert (segment.count, segment.strides) == (3, (80, 120, 96))
+    shared = [partial(W[net].dot, a[0], z[net]) for net in range(3)]
+    (segment,) = segments(shared, EXPRESSIONS, address)
+    assert isinstance(segment, Product)
+    assert segment.strides == (80, 0, 96)
+
+
+def test_products_that_need_each_other_stay_apart() -> None:
+    W, a = _zeros(2, 4, 4), _zeros(3, 4, 4)
+    chain = [partial(W[0].dot, a[0], a[1]), partial(W[1].dot, a[1], a[2])]
+    onto_one = [partial(W[0].dot, a[0], a[1]), partial(W[1].dot, a[0], a[1])]
+    uneven = [partial(W[0].dot, a[0], a[1]), partial(W[0].dot, a[0].T, a[2])]
+    for plan in (chain, onto_one, uneven):
+        assert len(segments(plan, EXPRESSIONS, address)) == 2
 
 
 def test_steps_that_differ_in_their_buffers_share_a_kernel() -> None:
