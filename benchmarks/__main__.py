@@ -25,6 +25,7 @@ MEASUREMENTS: Final = {
     "startup": "seconds and memory from nothing to a first epoch",
     "calls": "what a call of train costs beyond its epochs",
     "overhead": "what a service adds to a job of a second",
+    "gpu": "W3 to W6 and a wide network on a GPU",
     "results": "test figures on well-known data beside scikit-learn",
 }
 """Modules of this package, which have a function `measure_all(console, options)`."""

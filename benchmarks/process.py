@@ -14,7 +14,8 @@ from benchmarks.contenders import Entry
 from benchmarks.works import Work
 
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
-PEERS_PYTHON: Final = CHECKOUT / ".venv-peers" / "bin" / "python"
+PEERS_PYTHON: Final = Path(os.environ.get("BENCHMARKS_PEERS_PYTHON", CHECKOUT / ".venv-peers" / "bin" / "python"))
+"""With JAX for CPUs alone: on a GPU, the environment names an interpreter whose peers have CUDA."""
 THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 KERNEL_OVERRIDES: Final = (
     "OPENBLAS_CORETYPE",
@@ -45,11 +46,12 @@ class Trained:
         return sum(rest) / len(rest)
 
 
-def environment(threads: int) -> dict[str, str]:
-    """Of a process that is timed."""
+def environment(threads: int, *, gpu: bool = False) -> dict[str, str]:
+    """Of a process that is timed; on a GPU, none takes memory before it needs it, for the others are there too."""
     kept = {name: value for name, value in os.environ.items() if name not in KERNEL_OVERRIDES}
-    quiet = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return kept | quiet | dict.fromkeys(THREADS, str(threads))
+    jax = {"JAX_PLATFORMS": "cuda" if gpu else "cpu", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    quiet = {"KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return kept | jax | quiet | dict.fromkeys(THREADS, str(threads))
 
 
 def pinned(threads: int) -> Callable[[], None] | None:
@@ -80,17 +82,18 @@ def command(entry: Entry, work: Work, threads: int, options: list[str]) -> list[
 class Process:
     """A contender in a process of its own, which trains once each time it is asked to."""
 
-    def __init__(self, entry: Entry, work: Work, threads: int, options: list[str]) -> None:
+    def __init__(self, entry: Entry, work: Work, threads: int, options: list[str], *, gpu: bool = False) -> None:
         own = entry.threads or threads
+        options = options + ["--gpu"] * gpu
         self.entry = entry
         self._process = subprocess.Popen(
             command(entry, work, own, options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment(own),
+            env=environment(own, gpu=gpu),
             cwd=CHECKOUT,
             text=True,
-            preexec_fn=pinned(own),
+            preexec_fn=None if gpu else pinned(own),
         )
 
     def train(self) -> Trained:

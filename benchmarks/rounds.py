@@ -6,7 +6,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any, Final
 
-from benchmarks.contenders import ENTRIES, FLOOR, Entry
+from benchmarks.contenders import ENTRIES, FLOORS, Entry
 from benchmarks.process import Process, Trained
 from benchmarks.works import Work
 
@@ -26,6 +26,8 @@ class Options:
     threads: int = 2
     cpu: bool = False
     """Count the processor's time in place of the wall clock's."""
+    gpu: bool = False
+    """Train on this machine's GPU."""
 
 
 @dataclass
@@ -73,7 +75,7 @@ class Outcome:
     @property
     def floor(self) -> Measured | None:
         """The bare products, if they were measured."""
-        return self.standing.get(FLOOR)
+        return next((self.standing[name] for name in FLOORS if name in self.standing), None)
 
     def to_dict(self) -> dict[str, Any]:
         """All figures, for JSON."""
@@ -128,7 +130,7 @@ def measure(work: Work, options: Options, say: Say = lambda _: None) -> Outcome:
 
 def _started(measured: Measured, work: Work, options: Options) -> Process:
     start = perf_counter()
-    process = Process(measured.entry, work, options.threads, ["--cpu"] * options.cpu)
+    process = Process(measured.entry, work, options.threads, ["--cpu"] * options.cpu, gpu=options.gpu)
     trained = process.train()
     measured.startup = perf_counter() - start - sum(trained.seconds[1:])
     return process

@@ -54,6 +54,7 @@ class Options:
 
     threads: int
     variant: str
+    gpu: bool = False
 
 
 class Contender(ABC):
@@ -74,11 +75,12 @@ def serve(contender: type[Contender]) -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--variant", default="")
     parser.add_argument("--cpu", action="store_true")
+    parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--once", action="store_true")
     arguments = parser.parse_args()
     work = arguments.work
     rows = data.load(work.rows)
-    ready = contender(work, rows, Options(arguments.threads, arguments.variant))
+    ready = contender(work, rows, Options(arguments.threads, arguments.variant, arguments.gpu))
     clock = process_time if arguments.cpu else perf_counter
     for _ in [""] if arguments.once else sys.stdin:
         stopwatch = Stopwatch(clock)

@@ -77,6 +77,14 @@ class Work:
         """Of one network."""
         return sum((ins + 1) * outs for ins, outs in pairwise(self.widths))
 
+    @property
+    def row_operations(self) -> int:
+        """Floating-point operations of the products for one row, forward and backward."""
+        products = [3] * (len(self.widths) - 1)
+        products[0] = 2  # nobody asks for the derivative by the inputs
+        each = sum(2 * times * ins * outs for times, (ins, outs) in zip(products, pairwise(self.widths), strict=True))
+        return each * len(self.all_nets)
+
     def alone(self, net: Net) -> "Work":
         """One network of the stack as a work of its own."""
         optimizer = self.optimizer | {"learning_rate": net.learning_rate}

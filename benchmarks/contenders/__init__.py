@@ -39,8 +39,11 @@ ENTRIES: Final = {
         Entry("compile-1", "torch.compile, one thread", "torch", "compile", threads=1),
         Entry("keras", "Keras on JAX", "keras"),
         Entry("floor", "bare products", "floor", ours=True),
+        Entry("gpu-floor", "bare products", "gpu_floor", ours=True),
     )
 }
 PEERS: Final = tuple(entry.name for entry in ENTRIES.values() if entry.peer)
 OURS: Final = ("steepest", "numpy")
 FLOOR: Final = "floor"
+GPU_FLOOR: Final = "gpu-floor"
+FLOORS: Final = (FLOOR, GPU_FLOOR)

@@ -97,6 +97,7 @@ class Jax(Contender):
 
     def __init__(self, work: Work, rows: Data, options: Options) -> None:
         super().__init__(work, rows, options)
+        jax.config.update("jax_default_matmul_precision", "highest")  # on a GPU, it would be less than float32's
         self._X = jnp.asarray(rows.X)
         self._y = jnp.asarray(rows.y.astype(np.int32 if work.task == "multiclass" else np.float32))
         self._rates = np.unique([net.learning_rate for net in work.all_nets]).astype(np.float32)

@@ -25,12 +25,14 @@ class Steepest(Contender):
 
     def __init__(self, work: Work, rows: Data, options: Options) -> None:
         super().__init__(work, rows, options)
-        self._specs = [spec_of(work.alone(net), rows) for net in work.all_nets]
+        device = "gpu" if options.gpu else "cpu"
+        self._specs = [spec_of(work.alone(net), rows, device) for net in work.all_nets]
         self._network = Network.of(self._specs[0], work.widths[0], work.widths[-1])
         if options.variant == "numpy":
             engine = Engine("numpy", threads_for(self._network, min(work.batch_size, len(rows.X))))
         else:
-            steepest.warm_up()
+            if not options.gpu:
+                steepest.warm_up()
             engine = choose(self._specs[0], self._network, len(rows.X), len(self._specs))
         self._engine = replace(engine, threads=min(options.threads, engine.threads))
 
@@ -61,9 +63,9 @@ class Steepest(Contender):
                 raise RuntimeError("the trainer's first weights are not those of the work")
 
 
-def spec_of(work: Work, rows: Data) -> ResolvedTrainSpec:
+def spec_of(work: Work, rows: Data, device: str = "cpu") -> ResolvedTrainSpec:
     """The work as a spec."""
-    spec = TrainSpec.model_validate(train_spec(work))
+    spec = TrainSpec.model_validate(train_spec(work) | {"device": device})
     if work.task == "regression":
         facts = TargetFacts("y", len(rows.y), len(rows.y), True, False, None, None)
     else:

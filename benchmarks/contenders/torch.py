@@ -67,12 +67,15 @@ class Torch(Contender):
     def __init__(self, work: Work, rows: Data, options: Options) -> None:
         super().__init__(work, rows, options)
         torch.set_num_threads(options.threads)
-        self._X = torch.from_numpy(rows.X)
-        self._y = torch.from_numpy(rows.y.astype(np.float32) if work.task == "binary" else rows.y)
-        self._firsts = _firsts(work)
+        self._device = torch.device("cuda" if options.gpu else "cpu")
+        self._X = torch.from_numpy(rows.X).to(self._device)
+        self._y = torch.from_numpy(rows.y.astype(np.float32) if work.task == "binary" else rows.y).to(self._device)
+        self._firsts = [first.to(self._device) for first in _firsts(work)]
         self._parameters = [first.clone() for first in self._firsts]
         self._slots: list[Any] = []
         self._step = self._compiled() if options.variant == "compile" else self._eager()
+        if options.gpu and options.variant == "compile":
+            self._step = Graphs(self._step, self._device)
 
     def train(self, stopwatch: Stopwatch) -> Sequence[Layers]:
         """Epoch by epoch, the sum of the losses fetched."""
@@ -82,7 +85,7 @@ class Torch(Contender):
         stopwatch.start()
         for epoch in range(1, self.work.epochs + 1):
             order = self._order(shuffles, epoch)
-            total = torch.zeros(())
+            total = torch.zeros((), device=self._device)
             for places in order.split(batch, -1):
                 total += step(places) * places.shape[-1]
             total.item()
@@ -134,11 +137,12 @@ class Torch(Contender):
 
     def _written_out(self) -> Callable[[Tensors], None]:
         """A gradient to a step."""
-        work, parameters, t = self.work, self._parameters, torch.zeros(())
+        work, parameters, t = self.work, self._parameters, torch.zeros((), device=self._device)
         slots = [[torch.zeros_like(p, requires_grad=False) for p in parameters] for _ in range(SLOTS["adam"])]
         rate: Any = work.optimizer["learning_rate"]
         if work.nets:
-            rate = torch.tensor([net.learning_rate for net in work.nets])[:, None, None]
+            rates = [net.learning_rate for net in work.nets]
+            rate = torch.tensor(rates, device=self._device)[:, None, None]
         self._slots = [t, *slots[0], *slots[1]]
 
         def apply(g: Tensors) -> None:
@@ -149,7 +153,7 @@ class Torch(Contender):
 
     def _order(self, shuffles: dict[int, Shuffle], epoch: int) -> Any:
         """(rows,), or (networks, rows)."""
-        orders = {seed: torch.from_numpy(shuffle.order(epoch)) for seed, shuffle in shuffles.items()}
+        orders = {seed: torch.from_numpy(shuffle.order(epoch)).to(self._device) for seed, shuffle in shuffles.items()}
         if self.work.nets:
             return torch.stack([orders[net.seed] for net in self.work.nets])
         return orders[self.work.seed]
@@ -164,11 +168,41 @@ class Torch(Contender):
                 slot.zero_()
 
     def _nets(self) -> Sequence[Layers]:
-        arrays = [p.detach().numpy().copy() for p in self._parameters]
+        arrays = [p.detach().cpu().numpy().copy() for p in self._parameters]
         if not self.work.nets:
             return [as_layers(arrays)]
         flat = [array[:, 0] if place % 2 else array for place, array in enumerate(arrays)]
         return [as_layers([array[net] for array in flat]) for net in range(len(self.work.nets))]
+
+
+class Graphs:
+    """A compiled step, recorded as a CUDA graph for each size of batch and replayed."""
+
+    def __init__(self, step: Step, device: Any) -> None:
+        self._step, self._device = step, device
+        self._recorded: dict[int, tuple[Any, Any, Any]] = {}
+        self._seen: dict[int, int] = {}
+
+    def __call__(self, places: Any) -> Any:
+        """As the step itself, which takes the first two batches of a size: these compile it."""
+        size, places = places.shape[-1], places.contiguous()  # as the recording's own: else it would compile anew
+        if size not in self._recorded:
+            self._seen[size] = self._seen.get(size, 0) + 1
+            if self._seen[size] <= 2:
+                return self._step(places)
+            self._recorded[size] = self._record(places)
+        graph, own, loss = self._recorded[size]
+        own.copy_(places)
+        graph.replay()
+        return loss
+
+    def _record(self, places: Any) -> tuple[Any, Any, Any]:
+        """Recording does not run what it records."""
+        own, graph = places.clone(), torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        with torch.cuda.graph(graph):
+            loss = self._step(own)
+        return graph, own, loss
 
 
 def _firsts(work: Work) -> Tensors:
