@@ -82,8 +82,8 @@ docs: $(READY) ## Write the pages that come from the code
 	@$(BIN)/python -m docs.pieces
 
 lock: ## Resolve the dependencies anew
-	@$(LOCK) --extra data --extra fast --group server --group embedded --group dev --output-file requirements.lock
-	@$(LOCK) --extra data --extra fast --group image --output-file requirements-server.lock
+	@$(LOCK) --extra data --extra fast --extra onnx --extra sklearn --group server --group embedded --group dev --output-file requirements.lock
+	@$(LOCK) --extra data --extra fast --extra onnx --group image --output-file requirements-server.lock
 	@$(LOCK) --extra fast --group peers --output-file requirements-peers.lock
 
 clean: ## Remove the environments, the demo and the caches (the home .steepest stays)
