@@ -5,7 +5,7 @@ from math import inf, isnan
 
 from steepest.spec.names import StoppedBy
 from steepest.spec.resolved import ResolvedEarlyStopping, ResolvedTrainSpec
-from steepest.trainer.arrays import Array, fetched
+from steepest.trainer.arrays import Array, put
 
 
 def watched(spec: ResolvedTrainSpec, *, validated: bool) -> str:
@@ -29,7 +29,8 @@ class Monitor:
     rule: ResolvedEarlyStopping | None
     figure: str
     best: Array
-    """(P + R,) weights at the end of the best epoch."""
+    """(P + R,) weights at the end of the best epoch, where the network lives: on a device, every better epoch is kept
+    at its memory's speed."""
     best_epoch: int = 0
     best_figure: float = inf
     """Turned so that less is better, like `reference`."""
@@ -46,7 +47,7 @@ class Monitor:
         better = value < self.best_figure or self.best_epoch == 0
         if better:
             self.best_epoch, self.best_figure = epoch, value
-            fetched(theta, self.best)
+            put(self.best, theta)
         return better
 
     def verdict(self, epoch: int, epochs: int) -> StoppedBy | None:

@@ -35,7 +35,7 @@ def snapshot(course: Course, net: int, monitor: Monitor, sums: Array, clock: Clo
         plateau=course.rates[net].state(),
         seconds=clock.seconds,
         elapsed=clock.elapsed,
-        best=monitor.best[None].copy(),
+        best=fetched(monitor.best)[None],
         best_epoch=monitor.best_epoch,
         best_figure=monitor.best_figure,
         reference=monitor.reference,

@@ -12,7 +12,7 @@ from steepest.spec.errors import Diverged
 from steepest.spec.names import StoppedBy
 from steepest.spec.resolved import ResolvedTrainSpec
 from steepest.trainer import divergence
-from steepest.trainer.arrays import fetched
+from steepest.trainer.arrays import aligned, fetched
 from steepest.trainer.clock import Clock
 from steepest.trainer.course import Advance
 from steepest.trainer.engines.choice import Engine
@@ -82,7 +82,7 @@ class Stack:
                 Monitor(
                     spec.early_stopping,
                     watched(spec, validated=validation is not None),
-                    np.zeros(self._network.size, rows.X.dtype),
+                    aligned(self._network.size, rows.X.dtype, self._course.theta),
                 ),
             )
             for number, spec in enumerate(specs)
@@ -219,7 +219,7 @@ class Stack:
         """What a network ends with; the weights are copies of their own."""
         net = self._nets[place]
         rule, spec = net.spec.early_stopping, net.spec
-        last, best = fetched(self._course.theta[place]), net.monitor.best.copy()
+        last, best = fetched(self._course.theta[place]), fetched(net.monitor.best)
         first = initial(self._network, spec.initializer, spec.seed, last.dtype)[0]
         if net.failed:
             best_epoch = net.monitor.best_epoch

@@ -140,7 +140,7 @@ def estimate(network: Network, nets: int, cutting: Cutting, kept: int, itemsize:
         itemsize: Bytes of a number.
     """
     copies = 2 if cutting.together > 1 else 1  # one may have to be gone back to
-    weights = (copies * (1 + kept) + 1 + cutting.in_pieces) * network.parameters
+    weights = (copies * (1 + kept) + 2 + cutting.in_pieces) * network.parameters  # with the best ones, and a gradient
     numbers = nets * (BUFFERS * sum(network.widths[1:]) + 2 * cutting.together * network.outputs)
     rows = min(cutting.batch, cutting.piece) * numbers + cutting.piece * (network.inputs + 1)
     return {
