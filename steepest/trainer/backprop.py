@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+import numpy as np
+
 from steepest.trainer.arrays import Array, Plan
 from steepest.trainer.dropout import Words
 from steepest.trainer.hidden import Hidden, WayBack
@@ -100,10 +102,12 @@ class Batch:
         first = _sums(self._blocks[0], self._inputs(step), self._hidden[0].z)
         return first + self._through + _sums(self._blocks[-1], self._hidden[-1].out, z)
 
-    def backward(self, step: int) -> Plan:
-        """From a step's objective, right after `forward`, to the gradient."""
-        delta = self._hidden[0].delta if self._hidden else self.objective.delta
-        return self.objective.backward(step) + self._back + _slopes(self._inputs(step), delta, self._slopes[0])
+    def backward(self, step: int, scale: Array | None = None) -> Plan:
+        """From a step's objective, right after `forward`, to the gradient, or to `scale` times the gradient."""
+        last = self.objective.delta
+        scaled = () if scale is None else (partial(np.multiply, last, scale, last),)
+        delta = self._hidden[0].delta if self._hidden else last
+        return self.objective.backward(step) + scaled + self._back + _slopes(self._inputs(step), delta, self._slopes[0])
 
     def _inputs(self, step: int) -> list[Array]:
         inputs = [of_order[step].T for of_order in self._x]

@@ -270,7 +270,8 @@ class Course:
                 batch = self._batch(rows, start, 1 / rows)
                 parts.append(Part(batch, slice(start, start + rows * number), number))
                 for step in range(number):
-                    descent = batch.backward(step) + self._after_backward(len(steps))
+                    scale = self.optimizer.rate(len(steps)) if self._carries else None
+                    descent = batch.backward(step, scale) + self._after_backward(len(steps))
                     steps.append(Step(batch, step, batch.forward(step), descent))
         return _passage(parts, steps, [step.batch.rows for step in steps])
 
@@ -287,6 +288,12 @@ class Course:
             descent += (partial(np.copyto, g, total), *self._after_backward(0))
         step = Step(batch, 0, batch.forward(0), descent)
         return _passage([Part(batch, slice(0, chunk.rows), 1)], [step], [chunk.batch] * chunk.steps)
+
+    @property
+    def _carries(self) -> bool:
+        """Whether delta carries eta, which spares the gradient a pass: nothing must look at the gradient itself."""
+        watched = self._penalties is not None or self.specs[0].gradient_clip is not None
+        return self.optimizer.linear and not watched and not self.cutting.in_pieces
 
     def _words(self, rows: int, start: int) -> list[Words | None]:
         """Random words for the dropout of each hidden layer, in the batches of `rows` rows from row `start` on."""
@@ -306,7 +313,7 @@ class Course:
         if spec.gradient_clip is not None:
             gradient = self.optimizer.gradient
             plan += clipping(spec.gradient_clip, gradient, network.trained(gradient))
-        plan += self.optimizer.step(position)
+        plan += self.optimizer.step_of_scaled() if self._carries else self.optimizer.step(position)
         if spec.regularization.max_norm is not None:
             plan += max_norm(spec.regularization.max_norm, network.blocks(self.theta))
         return plan

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, Final, Generic, TypeVar
 
 import numpy as np
@@ -24,6 +25,8 @@ class Optimizer(ABC, Generic[S]):
     """Numbers kept for each parameter, unless the settings say how many."""
     decays: ClassVar[bool] = True
     """Whether what is kept shrinks where there is no gradient."""
+    linear: ClassVar[bool] = False
+    """Whether a step is eta times the gradient and nothing else, so that the batch's few delta may carry eta."""
 
     def __init__(self, settings: Sequence[S], theta: Array, steps: int) -> None:
         """Allocate.
@@ -54,6 +57,15 @@ class Optimizer(ABC, Generic[S]):
     @abstractmethod
     def step(self, position: int) -> Plan:
         """The operations of a step at a position in its chunk."""
+
+    def step_of_scaled(self) -> Plan:
+        """A linear optimizer's step by a gradient that holds eta already."""
+        return (partial(np.subtract, self.theta, self.gradient, self.theta),)
+
+    def rate(self, position: int) -> Array:
+        """Eta of a step of the chunk, in a shape that delta (M, units, rows) can be multiplied by."""
+        eta = self._eta[position, ...]
+        return eta if eta.ndim == 0 else eta[..., None]
 
     def aim(self, done: int, rates: Array) -> None:
         """Before a chunk: set what depends on time.

@@ -14,6 +14,7 @@ class GradientDescent(Optimizer[spec.GradientDescent]):
     """theta = theta - eta g (Cauchy 1847; on batches: Robbins and Monro 1951)."""
 
     kept = 0
+    linear = True
 
     @staticmethod
     def formula(s: spec.GradientDescent, theta: Array, g: Array, eta: float, t: int, *kept: Array) -> Arrays:
@@ -22,8 +23,8 @@ class GradientDescent(Optimizer[spec.GradientDescent]):
 
     def step(self, position: int) -> Plan:
         """One step downhill."""
-        theta, g = self.theta, self.gradient
-        return (partial(np.multiply, g, self._eta[position, ...], g), partial(np.subtract, theta, g, theta))
+        g = self.gradient
+        return (partial(np.multiply, g, self._eta[position, ...], g), *self.step_of_scaled())
 
 
 class Momentum(Optimizer[spec.Momentum]):
