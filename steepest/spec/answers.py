@@ -1,25 +1,24 @@
 """What the API answers and the client reads. A non-finite number travels as "NaN", "Infinity" or "-Infinity"."""
 
 from datetime import datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from steepest.spec.answer import Answer
+from steepest.spec.columns import Column
 from steepest.spec.errors import JobError
 from steepest.spec.fields import OneOf
+from steepest.spec.figures import EvaluationResult, PredictionResult
+from steepest.spec.ingest import IngestOptions
 from steepest.spec.job import JobSpec
 from steepest.spec.names import StoppedBy
+from steepest.spec.outcome import Environment, Result
 from steepest.spec.resolved import ResolvedJobSpec
-from steepest.spec.states import DatasetState, JobState
+from steepest.spec.states import ComputationState, DatasetState, JobState
 
 T = TypeVar("T")
-ColumnKind = Literal["numeric", "categorical"]
-
-
-class Answer(BaseModel):
-    """A piece of an answer. A client meets fields of later releases without failing."""
-
-    model_config = ConfigDict(ser_json_inf_nan="strings", protected_namespaces=())
 
 
 class Page(Answer, Generic[T]):
@@ -29,25 +28,6 @@ class Page(Answer, Generic[T]):
     data: list[T]
     has_more: bool = Field(default=False, description="Whether more follow.")
     next: str | None = Field(default=None, description="The `after` of the next page; null on the last.")
-
-
-class Column(Answer):
-    """A column's inferred kind and statistics over all rows."""
-
-    name: str
-    kind: ColumnKind
-    count: int = Field(description="Rows that have a value.")
-    missing: int = Field(description="Rows that have none.")
-    min: float | None = None
-    max: float | None = None
-    mean: float | None = None
-    distinct: int = Field(description="Distinct values; exact when `distinct_exact`.")
-    distinct_exact: bool = True
-    whole: bool = Field(default=False, description="Numeric, and every value is a whole number.")
-    values: list[str] | None = Field(
-        default=None, description="The distinct values as labels, ascending, when there are at most 1,000."
-    )
-    value_counts: list[int] | None = Field(default=None, description="Rows of each of `values`.")
 
 
 class Dataset(Answer):
@@ -60,10 +40,14 @@ class Dataset(Answer):
     error: JobError | None = None
     warnings: list[str] = []
     format: str
+    options: IngestOptions | None = Field(default=None, description="How the file is read: as asked for, or found out.")
     rows: int | None = None
     bytes: int
     sha256: str
     columns: list[Column] | None = None
+    image_shape: list[int] | None = Field(
+        default=None, description="Height and width, and channels where there are several, of the picture in a row."
+    )
     created_at: datetime
 
 
@@ -83,35 +67,24 @@ class Transition(Answer):
     at: datetime
 
 
-class Environment(Answer):
-    """The numeric environment of a job's first attempt: what must be equal for equal bits."""
+class Lineage(Answer):
+    """Where a job's weights come from. Equal hashes mean equal bytes, rows, settings and code."""
 
-    engine: str
-    steepest: str
-    python: str
-    numpy: str
-    blas: str = Field(description="The BLAS library, its version and the kernel it chose for this processor.")
-    threads: int
-    device: str
-    numba: str | None = Field(default=None, description="Its version, where the engine is made of its kernels.")
-    scipy: str | None = Field(default=None, description="Its version, where kernels call its BLAS.")
-
-
-class Result(Answer):
-    """What came out of a finished job. Figures are null where there were no such rows."""
-
-    epochs: int
-    best_epoch: int | None = None
-    parameters: int
-    training_loss: float | None = None
-    validation_loss: float | None = None
-    test_loss: float | None = None
-    training_accuracy: float | None = None
-    validation_accuracy: float | None = None
-    test_accuracy: float | None = None
-    training_r2: float | None = None
-    validation_r2: float | None = None
-    test_r2: float | None = None
+    dataset_sha256: str = Field(description="Of the data set's bytes, as they were uploaded.")
+    columns_sha256: str = Field(description="Of the columns as they were read from these bytes, with their statistics.")
+    spec_sha256: str = Field(
+        description="Of the resolved spec, without what decides nothing about the weights: the data set's id, name, "
+        "metadata, priority, reuse and checkpoint_every."
+    )
+    split_sha256: str | None = Field(
+        default=None, description="Of the rows in each part of the split; null until a worker has divided them."
+    )
+    code_version: str | None = Field(default=None, description="The release that trains; null until it does.")
+    code_sha256: str | None = Field(
+        default=None,
+        description="Of the sources that decide about the weights; null until a worker trains, and when attempts of "
+        "one job ran different code.",
+    )
 
 
 class Job(Answer):
@@ -135,6 +108,7 @@ class Job(Answer):
     stopped_by: StoppedBy | None = None
     bit_exact: bool = True
     environment: Environment | None = None
+    lineage: Lineage | None = Field(default=None, description="Null for jobs of releases that did not record it.")
     metadata: dict[str, str] = {}
     transitions: list[Transition] = []
     result: Result | None = None
@@ -148,6 +122,22 @@ class SplitRows(Answer):
     test: int
 
 
+class SplitNumbers(Answer):
+    """Which rows of its data set a job trains on, validates and tests with: row numbers from 0, ascending.
+
+    A row that lacks a target, or the value that the split goes by, is in no part.
+    """
+
+    object: Literal["split"] = "split"
+    sha256: str = Field(
+        description="Of the row numbers: for each part in this order its length and its numbers, as little-endian "
+        "64-bit integers."
+    )
+    training: list[int]
+    validation: list[int]
+    test: list[int]
+
+
 class JobValidation(Answer):
     """The answer to `?validate_only=true`: what would be trained; nothing is created."""
 
@@ -159,6 +149,10 @@ class JobValidation(Answer):
     seconds: float | None = Field(
         default=None,
         description="Estimated time of all epochs on a processor, `max_seconds` at most; null for a GPU.",
+    )
+    reuses: str | None = Field(
+        default=None,
+        description="The earlier job that would be the answer, as `reuse` allows; null: it would be trained.",
     )
     warnings: list[str] = []
 
@@ -200,6 +194,7 @@ class Checkpoint(Answer):
 
 
 Cell = float | str | bool | None
+DatasetId = Annotated[str, Field(max_length=64)]
 
 
 RawRow = Annotated[
@@ -212,40 +207,67 @@ RawRow = Annotated[
 
 
 class PredictionRequest(BaseModel):
-    """Raw rows to predict, named or in the order of `resolved_spec.features`."""
+    """Raw rows to predict, named or in the order of `resolved_spec.features`; or a data set, for a long computation."""
 
     model_config = ConfigDict(extra="forbid")
 
-    rows: Annotated[list[RawRow], Field(min_length=1)]
+    rows: Annotated[list[RawRow], Field(min_length=1)] | None = None
+    dataset: DatasetId | None = Field(default=None, description="The id of a data set, in place of `rows`.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.rows is None) is (self.dataset is None):
+            raise PydanticCustomError("rows_or_dataset", 'needs either "rows" or "dataset"')
+        return self
 
 
-class ClassPrediction(Answer):
-    """The likeliest class of a row, and every class's probability."""
+class Computation(Answer):
+    """Something long that is worked out about a job: `queued`, `running`, then `succeeded` or `failed`."""
 
-    label: str
-    probabilities: dict[str, float]
-
-
-class LabelsPrediction(Answer):
-    """The labels that a row has, those whose probability is above one half, and every label's probability."""
-
-    labels: list[str]
-    probabilities: dict[str, float]
-
-
-class ValuePrediction(Answer):
-    """The predicted value of a row, in the target's own units."""
-
-    value: float
+    id: str
+    job: str
+    dataset: str | None = Field(description="The data set whose rows it is about.")
+    status: ComputationState
+    is_terminal: bool
+    error: JobError | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
 
 
-class ValuesPrediction(Answer):
-    """The predicted values of a row by target column, each in its own units."""
+class Evaluation(Computation):
+    """How good a job's network is on the rows that were held out of its training, or on another data set."""
 
-    values: dict[str, float]
+    object: Literal["evaluation"] = "evaluation"
+    held_out: bool = Field(description="Whether it is about the job's own test rows.")
+    result: EvaluationResult | None = Field(default=None, description="Null until it has succeeded.")
 
 
-Prediction = ClassPrediction | LabelsPrediction | ValuePrediction | ValuesPrediction
+class DatasetPrediction(Computation):
+    """Predictions of a whole data set; `/content` is a Parquet file, a row for each of the data set's, in order."""
+
+    object: Literal["prediction"] = "prediction"
+    result: PredictionResult | None = Field(default=None, description="Null until it has succeeded.")
+
+
+class PermutationImportance(BaseModel):
+    """Ask how much each feature matters."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    repeats: Annotated[int, Field(ge=1, le=100)] = Field(default=5, description="Shuffles of each feature.")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
+class EvaluationRequest(BaseModel):
+    """What to evaluate a job's network on."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    dataset: DatasetId | None = Field(
+        default=None, description="The id of a data set with the job's columns; null: the job's own test rows."
+    )
+    permutation_importance: PermutationImportance | None = None
 
 
 class Account(Answer):

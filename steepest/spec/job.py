@@ -60,7 +60,11 @@ class JobSpec(TrainSpec):
     checkpoint_every: CheckpointEvery = CheckpointEvery()
     priority: Annotated[int, default_only(0)] = 0
     warm_start: Annotated[WarmStart | None, default_only(None)] = None
-    reuse: Annotated[bool, default_only(False)] = False
+    reuse: bool = Field(
+        default=False,
+        description="Answer with an earlier succeeded job of equal data, spec and code, if there is one, "
+        "instead of training again.",
+    )
 
     @property
     def targets(self) -> tuple[str, ...]:

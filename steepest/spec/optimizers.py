@@ -1,5 +1,6 @@
 """The optimizers' settings, each with its usual parameters under their usual names."""
 
+import operator
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -59,6 +60,11 @@ class Adam(Named):
     beta_1: Decay = 0.9
     beta_2: Decay = 0.999
     epsilon: Epsilon = 1e-8
+    epsilon_hat: bool = Field(
+        default=False,
+        exclude_if=operator.not_,
+        description="Add epsilon before the bias is corrected, as the paper's section 2 ends and scikit-learn has it.",
+    )
 
 
 class AdamW(Named):
@@ -78,6 +84,11 @@ class LBFGS(Named):
     name: Literal["lbfgs"] = "lbfgs"
     learning_rate: LearningRate = 1.0
     history_size: Annotated[int, Field(ge=1, le=1_000)] = 10
+    first_step: Annotated[float, Field(gt=0.0)] | None = Field(
+        default=None,
+        exclude_if=lambda length: length is None,
+        description="Length of the first trial, over all weights; SciPy's is 1. Left out: |g| / sum |g|, at most |g|.",
+    )
 
 
 Optimizer = Annotated[

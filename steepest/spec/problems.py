@@ -74,7 +74,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 def _explain(item: ErrorDetails, model: type[BaseModel], body: Any) -> tuple[str, str, str]:
     kind, detail = item["type"], item["msg"]
-    path = _real_path(item["loc"], body, absent=kind == "missing")
+    path = _real_path(item["loc"], body, absent=kind in ("missing", "contradiction"))
     if kind == "extra_forbidden":
         name = str(path[-1])
         detail = f'unknown field "{name}"' + suggestion(name, _siblings(item["loc"], model))

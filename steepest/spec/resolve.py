@@ -18,6 +18,7 @@ from steepest.spec.names import (
     Task,
 )
 from steepest.spec.optimizers import LBFGS
+from steepest.spec.parting import PartingFacts
 from steepest.spec.problems import pointer_to, raised, suggestion
 from steepest.spec.resolved import (
     ResolvedEarlyStopping,
@@ -26,8 +27,9 @@ from steepest.spec.resolved import (
     ResolvedSplit,
     ResolvedTrainSpec,
 )
+from steepest.spec.shuffling import shuffle_of
 from steepest.spec.tasks import CLASSES, TargetFacts, target_problems, task_of
-from steepest.spec.training import EarlyStopping, Layer, TrainSpec
+from steepest.spec.training import EarlyStopping, Layer, Split, TrainSpec
 
 LEAST_ROWS_TO_STRATIFY = 3
 """A class needs a row for each of training, validation and test."""
@@ -48,7 +50,12 @@ class Resolution:
     warnings: tuple[str, ...]
 
 
-def resolve(spec: TrainSpec, targets: Sequence[TargetFacts], validation_rows: int | None = None) -> Resolution:
+def resolve(
+    spec: TrainSpec,
+    targets: Sequence[TargetFacts],
+    validation_rows: int | None = None,
+    split_column: PartingFacts | None = None,
+) -> Resolution:
     """Resolve `spec` for a target.
 
     Args:
@@ -56,6 +63,8 @@ def resolve(spec: TrainSpec, targets: Sequence[TargetFacts], validation_rows: in
         targets: Facts about the values of each target column. Where several columns lack values, the rows that have
             all of them are not known before they are read: the column with the fewest stands for them.
         validation_rows: Rows of a validation set given apart, which replaces the split; None to split.
+        split_column: Facts about the column that the split goes by. Without them its parts have the sizes of their
+            shares, which they may miss once rows are read; so they may where rows lack a target.
 
     Raises:
         ValidationFailed: the target cannot serve the task, loss or split, or fields do not go together; every problem
@@ -71,8 +80,8 @@ def resolve(spec: TrainSpec, targets: Sequence[TargetFacts], validation_rows: in
     output = _output_activation(spec, task, loss, problems)
     split = _split(spec, targets[0].counts if task in CLASSES else None, problems, apart=validation_rows is not None)
     if validation_rows is None:
-        training, validation, test = split_sizes(rows, split.validation, split.test)
-        if (split.validation and not validation) or (split.test and not test):
+        training, validation, test, shared = _sizes(split, rows, split_column)
+        if shared and ((split.validation and not validation) or (split.test and not test)):
             warnings.append(f"{rows} rows are too few for every part of the split; a part is empty")
     else:
         training, validation, test = rows, validation_rows, 0
@@ -101,6 +110,7 @@ def resolve(spec: TrainSpec, targets: Sequence[TargetFacts], validation_rows: in
         "loss": ResolvedLoss(**(dict(spec.loss) | {"name": loss, "delta": spec.loss.delta or DELTAS.get(loss)})),
         "epochs": epochs,
         "batch_size": batch_size,
+        "shuffle": shuffle_of(spec.shuffle, max(training, 1)),
         "early_stopping": early_stopping,
         "device": "cpu" if spec.device == "auto" else spec.device,
     }
@@ -116,6 +126,19 @@ def split_sizes(rows: int, validation: float, test: float) -> tuple[int, int, in
     """
     parts = [int(Fraction(str(share)) * rows + Fraction(1, 2)) for share in (validation, test)]
     return rows - sum(parts), parts[0], parts[1]
+
+
+def _sizes(split: Split, rows: int, column: PartingFacts | None) -> tuple[int, int, int, bool]:
+    """Rows for training, validation and test, and whether they are those of the shares."""
+    if column is not None and column.parts is not None:
+        training, validation, test = column.parts
+        if column.marks_test:
+            _, validation, _ = split_sizes(training + test, split.validation, 0.0)
+            validation = min(validation, max(0, training - 1))
+            training -= validation
+        return training, validation, test, False
+    rows = rows if column is None or split.method != "time" else min(rows, column.rows)
+    return *split_sizes(rows, split.validation, split.test), True
 
 
 def batch_rows(batch_size: int | str, rows: int) -> int:

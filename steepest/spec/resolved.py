@@ -7,7 +7,7 @@ from pydantic import Field
 from steepest.spec.fields import ColumnName
 from steepest.spec.job import JobSpec
 from steepest.spec.names import InitializerName, LossName, OutputActivationName, SplitMethod, Task
-from steepest.spec.training import EarlyStopping, Loss, Preprocess, Split, TrainSpec
+from steepest.spec.training import EarlyStopping, Loss, Preprocess, Shuffle, Split, TrainSpec
 
 
 class ResolvedSplit(Split):
@@ -28,6 +28,12 @@ class ResolvedLoss(Loss):
     name: LossName
 
 
+class ResolvedShuffle(Shuffle):
+    """A shuffle whose method is decided; `blocks` has both its sizes."""
+
+    method: Literal["rows", "blocks"] = "rows"
+
+
 class ResolvedEarlyStopping(EarlyStopping):
     """Early stopping with its patience in epochs."""
 
@@ -45,6 +51,7 @@ class ResolvedTrainSpec(TrainSpec):
     loss: ResolvedLoss
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)] | Literal["full"]
+    shuffle: ResolvedShuffle = ResolvedShuffle()
     early_stopping: ResolvedEarlyStopping | None
     device: Literal["cpu", "gpu"]
 

@@ -1,4 +1,4 @@
-"""The states of a job and of a data set, and the one table of transitions that everything else is derived from."""
+"""The states of jobs, data sets and computations, and the one table of transitions that all else is derived from."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -25,6 +25,20 @@ class DatasetState(StrEnum):
     VALIDATING = "validating"
     READY = "ready"
     FAILED = "failed"
+
+
+class ComputationState(StrEnum):
+    """Where a long computation about a job is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing further happens."""
+        return self in (ComputationState.SUCCEEDED, ComputationState.FAILED)
 
 
 MEANING: Final[Mapping[JobState, str]] = MappingProxyType(

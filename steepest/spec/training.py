@@ -1,5 +1,6 @@
 """`TrainSpec`: the part of a job that is about training. Defaults and names are the public contract."""
 
+import operator
 import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
@@ -7,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from steepest.spec.fields import ColumnName, OneOf, SpecModel, default_only, supported
+from steepest.spec.fields import ColumnName, OneOf, SpecModel
 from steepest.spec.labels import number_label
 from steepest.spec.names import (
     ALPHAS,
@@ -23,7 +24,7 @@ from steepest.spec.names import (
     Task,
 )
 from steepest.spec.optimizers import Adam, Optimizer
-from steepest.spec.rules import contradictions
+from steepest.spec.rules import MOST_CATEGORIES, TEST_SHARE, VALIDATION_SHARE, contradictions
 from steepest.spec.schedules import Constant, Schedule
 
 Auto = Literal["auto"]
@@ -46,13 +47,26 @@ def _is_null(value: object) -> bool:
     return value is None
 
 
+def _is_left_open(shuffle: "Shuffle") -> bool:
+    return shuffle.method == "auto"
+
+
 class Split(SpecModel):
     """How rows are divided into training, validation and test rows."""
 
-    method: Annotated[SplitMethod | Auto, supported("auto", "random", "stratified")] = "auto"
-    column: Annotated[str | None, default_only(None)] = None
-    validation: Fraction = Field(default=0.15, description="Share of the rows that measures each epoch.")
-    test: Fraction = Field(default=0.15, description="Share of the rows that training never sees.")
+    method: SplitMethod | Auto = Field(
+        default="auto",
+        description="`group` keeps the rows of a group together; `time` trains on the oldest rows and tests on the "
+        "newest; `column` does what a column says: training, validation or test, or 1 for a test row and 0 for others.",
+    )
+    column: ColumnName | None = Field(
+        default=None,
+        description="What `group`, `time` and `column` go by; never a feature. For `column` it holds `training` or "
+        "`train`, `validation`, `valid` or `val`, `test` or `testing`, in small or capital letters; or 1 or `true` for "
+        "test rows and 0 or `false` for others, of which the share `validation` is drawn.",
+    )
+    validation: Fraction = Field(default=VALIDATION_SHARE, description="Share of the rows that measures each epoch.")
+    test: Fraction = Field(default=TEST_SHARE, description="Share of the rows that training never sees.")
     seed: Seed = 0
 
     @model_validator(mode="after")
@@ -67,13 +81,23 @@ class Split(SpecModel):
 class Preprocess(SpecModel):
     """What is learned from the training rows and applied to every row."""
 
-    numeric: Annotated[NumericScaling, supported("standardize", "minmax", "none")] = "standardize"
-    categorical: Annotated[Literal["one_hot", "ordinal", "hashing"], supported("one_hot")] = "one_hot"
+    numeric: NumericScaling = "standardize"
+    categorical: Literal["one_hot", "ordinal", "hashing"] = "one_hot"
     max_categories: int = Field(
-        default=100, ge=1, le=10_000, description="Categories of a column that get a code of their own."
+        default=MOST_CATEGORIES,
+        ge=1,
+        le=10_000,
+        description="one_hot: categories of a column that get a code of their own; hashing: buckets of a column.",
     )
-    missing: Annotated[Literal["mean", "median", "most_frequent", "constant"], supported("mean")] = "mean"
-    missing_indicator: Annotated[bool, default_only(False)] = False
+    missing: Literal["mean", "median", "most_frequent", "constant"] = Field(
+        default="mean", description="What stands for a missing number; a missing category is all zeros."
+    )
+    missing_value: float = Field(
+        default=0.0, description='The number for "constant", in the column\'s own units (milliseconds, places).'
+    )
+    missing_indicator: bool = Field(
+        default=False, description="Whether a column with missing values gets one more input, 1 where its value is."
+    )
     target: Literal["auto", "standardize", "none"] = "auto"
 
 
@@ -96,6 +120,31 @@ class Layer(SpecModel):
     @classmethod
     def _belongs_to_the_activation(cls, alpha: float | None, info: ValidationInfo) -> float | None:
         return _belongs("alpha", alpha, info.data.get("activation"), ALPHAS)
+
+
+class Shuffle(SpecModel):
+    """How the training rows are put in another order for each epoch.
+
+    `rows` shuffles them whole. `blocks` is for rows that do not fit in memory: neighbouring rows make a block, blocks
+    are shuffled, and then the rows within each window of blocks.
+    """
+
+    method: Literal["rows", "blocks"] | Auto = "auto"
+    block_rows: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, exclude_if=_is_null, description="Neighbouring rows of a block; only with blocks."
+    )
+    window_blocks: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, exclude_if=_is_null, description="Blocks whose rows are shuffled together; only with blocks."
+    )
+
+    @model_validator(mode="after")
+    def _sizes_belong_to_blocks(self) -> Self:
+        given = [name for name in ("block_rows", "window_blocks") if getattr(self, name) is not None]
+        if given and self.method != "blocks":
+            raise PydanticCustomError(
+                "foreign", "{name} belongs to the method {method}", {"name": given[0], "method": '"blocks"'}
+            )
+        return self
 
 
 class Loss(SpecModel):
@@ -141,6 +190,11 @@ class Regularization(SpecModel):
 
     l1: NotNegative = Field(default=0.0, description="Adds l1 sum |w| to the loss.")
     l2: NotNegative = Field(default=0.0, description="Adds (l2/2) sum w^2 to the loss.")
+    per_row: bool = Field(
+        default=False,
+        exclude_if=operator.not_,
+        description="Divide both by the rows of each batch, as scikit-learn does.",
+    )
     max_norm: Positive | None = Field(
         default=None, description="The longest that the weights into a unit may be after a step."
     )
@@ -178,6 +232,7 @@ class TrainSpec(SpecModel):
     gradient_clip: GradientClip | None = None
     epochs: Annotated[int, Field(ge=1)] | Auto = "auto"
     batch_size: Annotated[int, Field(ge=1)] | Literal["full", "auto"] = "auto"
+    shuffle: Shuffle = Field(default=Shuffle(), exclude_if=_is_left_open)
     early_stopping: EarlyStopping | None = EarlyStopping()
     seed: Seed = 0
     precision: Precision = "float32"

@@ -9,6 +9,7 @@ from steepest.spec.fields import names_of
 from steepest.spec.job import JobSpec
 from steepest.spec.names import ALPHAS, DELTAS, ActivationName, LossName
 from steepest.spec.optimizers import Momentum, Optimizer
+from steepest.spec.parting import NoRole, roles_of
 from steepest.spec.problems import parse
 from steepest.spec.schedules import Cosine, Schedule
 from steepest.spec.training import Loss
@@ -19,7 +20,7 @@ DEFAULTS = """
 {"dataset": "ds_1", "target": "species", "features": null, "task": "auto", "name": null, "metadata": {},
  "split": {"method": "auto", "column": null, "validation": 0.15, "test": 0.15, "seed": 0},
  "preprocess": {"numeric": "standardize", "categorical": "one_hot", "max_categories": 100, "missing": "mean",
-                "missing_indicator": false, "target": "auto"},
+                "missing_value": 0.0, "missing_indicator": false, "target": "auto"},
  "layers": [{"units": 64, "activation": "relu", "dropout": 0.0, "batch_norm": false}],
  "initializer": "auto", "output_activation": "auto",
  "loss": {"name": "auto", "label_smoothing": 0.0, "class_weight": null, "sample_weight": null},
@@ -246,13 +247,6 @@ def test_all_problems_are_named_at_once_with_their_places() -> None:
     [
         ("priority", 1),
         ("warm_start", {"job": "job_1"}),
-        ("reuse", True),
-        ("preprocess", {"numeric": "robust"}),
-        ("preprocess", {"categorical": "ordinal"}),
-        ("preprocess", {"missing": "median"}),
-        ("preprocess", {"missing_indicator": True}),
-        ("split", {"method": "group"}),
-        ("split", {"column": "g"}),
     ],
 )
 def test_what_a_later_release_brings_is_refused_and_never_ignored(field: str, value: Any) -> None:
@@ -331,3 +325,82 @@ def test_a_mixture_of_wrong_and_not_yet_is_a_plain_validation_error() -> None:
     with pytest.raises(ValidationFailed) as caught:
         parse(JobSpec, LEAST | {"priority": 1, "epochs": 0})
     assert caught.value.code == "validation_failed"
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "pointer", "words"),
+    [
+        ({"missing_value": 1.0}, "/preprocess/missing_value", 'use "constant"'),
+        ({"missing": "median", "missing_value": -1}, "/preprocess/missing_value", '"median" finds'),
+        ({"categorical": "ordinal", "max_categories": 5}, "/preprocess/max_categories", "no cap"),
+        ({"numeric": "robist"}, "/preprocess/numeric", "robust"),
+        ({"missing": "constant", "missing_value": "x"}, "/preprocess/missing_value", "number"),
+    ],
+)
+def test_preprocessing_that_contradicts_itself_is_refused(preprocess: Any, pointer: str, words: str) -> None:
+    with pytest.raises(ValidationFailed) as caught:
+        parse(JobSpec, LEAST | {"preprocess": preprocess})
+    assert [problem.pointer for problem in caught.value.problems] == [pointer]
+    assert words in caught.value.problems[0].detail
+
+
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        {"numeric": "robust", "missing": "constant", "missing_value": -1.5, "missing_indicator": True},
+        {"categorical": "ordinal", "missing": "median"},
+        {"categorical": "hashing", "max_categories": 32, "missing": "most_frequent"},
+    ],
+)
+def test_every_way_to_preprocess_is_taken(preprocess: Any) -> None:
+    spec = parse(JobSpec, LEAST | {"preprocess": preprocess})
+    assert {name: getattr(spec.preprocess, name) for name in preprocess} == preprocess
+    assert parse(JobSpec, spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize(
+    ("split", "pointer", "words"),
+    [
+        ({"method": "group"}, "/split/column", "needs the column"),
+        ({"method": "time"}, "/split/column", "needs the column"),
+        ({"column": "g"}, "/split/column", '"auto" looks at no column; "group", "time", "column" do'),
+        ({"method": "stratified", "column": "g"}, "/split/column", "looks at no column"),
+        ({"method": "column", "column": "g", "test": 0.2}, "/split/test", "leave this out"),
+        ({"method": "group", "column": ""}, "/split/column", "at least 1"),
+        ({"method": "grouped", "column": "g"}, "/split/method", 'did you mean "group"?'),
+    ],
+)
+def test_a_split_that_contradicts_itself_is_refused(split: Any, pointer: str, words: str) -> None:
+    with pytest.raises(ValidationFailed) as caught:
+        parse(JobSpec, LEAST | {"split": split})
+    assert [problem.pointer for problem in caught.value.problems] == [pointer]
+    assert words in caught.value.problems[0].detail
+
+
+@pytest.mark.parametrize("method", ["group", "time", "column"])
+def test_a_split_by_a_column_comes_back(method: str) -> None:
+    spec = parse(JobSpec, LEAST | {"split": {"method": method, "column": "g", "validation": 0.1}})
+    assert (spec.split.method, spec.split.column) == (method, "g")
+    assert parse(JobSpec, spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize(
+    ("labels", "parts", "marks_test"),
+    [
+        (["train", "val", "test"], ["training", "validation", "test"], False),
+        ([" Training ", "VALIDATION", "Testing"], ["training", "validation", "test"], False),
+        (["train", "valid"], ["training", "validation"], False),
+        (["0", "1"], ["training", "test"], True),
+        (["False", "true"], ["training", "test"], True),
+    ],
+)
+def test_labels_say_which_part_a_row_is_in(labels: list[str], parts: list[str], marks_test: bool) -> None:
+    roles = roles_of(labels)
+    assert [roles.parts[label] for label in labels] == parts
+    assert roles.marks_test == marks_test
+
+
+@pytest.mark.parametrize("labels", [["train", "holdout"], ["0", "1", "2"], ["train", "1"], ["0", "test"]])
+def test_labels_that_say_something_else_are_named(labels: list[str]) -> None:
+    with pytest.raises(NoRole, match="is none of"):
+        roles_of(labels)

@@ -8,6 +8,7 @@ from steepest.spec.errors import ValidationFailed
 from steepest.spec.fields import names_of
 from steepest.spec.names import ALPHAS, LOSSES_BY_TASK, ActivationName, LossName, Task
 from steepest.spec.optimizers import Optimizer
+from steepest.spec.parting import PartingFacts
 from steepest.spec.problems import parse
 from steepest.spec.resolve import resolve, split_sizes
 from steepest.spec.resolved import ResolvedTrainSpec
@@ -249,3 +250,36 @@ def test_split_sizes_take_each_share_to_the_nearest_row(rows: int, validation: A
     assert training + sum(parts) == rows
     for share, size in zip((validation, test), parts, strict=True):
         assert abs(size - share * rows) <= 0.5
+
+
+def rows_of(resolution: Any) -> tuple[int, int, int]:
+    return resolution.training_rows, resolution.validation_rows, resolution.test_rows
+
+
+def test_a_split_by_a_column_has_the_sizes_that_its_values_say() -> None:
+    marked = spec(split={"method": "column", "column": "c"})
+    assert rows_of(resolve(marked, classes(50, 50), split_column=PartingFacts(100, (60, 10, 30)))) == (60, 10, 30)
+    tested = spec(split={"method": "column", "column": "c", "validation": 0.1})
+    assert rows_of(resolve(tested, classes(50, 50), split_column=PartingFacts(100, (80, 0, 20), True))) == (70, 10, 20)
+    in_time = spec(split={"method": "time", "column": "c"})
+    assert rows_of(resolve(in_time, classes(50, 50), split_column=PartingFacts(60))) == (42, 9, 9)
+    in_groups = spec(split={"method": "group", "column": "c"})
+    assert rows_of(resolve(in_groups, classes(50, 50), split_column=PartingFacts(60))) == (70, 15, 15)
+    assert (
+        resolve(in_groups, classes(50, 50)).spec.split
+        == parse(ResolvedTrainSpec, resolve(in_groups, classes(50, 50)).spec.model_dump(mode="json")).split
+    )
+
+
+def test_where_marks_name_no_validation_rows_early_stopping_is_off() -> None:
+    marked = spec(split={"method": "column", "column": "c"})
+    facts = PartingFacts(100, (70, 0, 30))
+    resolution = resolve(marked, classes(50, 50), split_column=facts)
+    assert resolution.spec.early_stopping is None
+    assert resolve(resolution.spec, classes(50, 50), split_column=facts).spec == resolution.spec
+    with pytest.raises(ValidationFailed, match="no validation rows to monitor"):
+        resolve(
+            spec(split={"method": "column", "column": "c"}, early_stopping={"monitor": "validation_loss"}),
+            classes(50, 50),
+            split_column=facts,
+        )
