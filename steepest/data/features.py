@@ -1,7 +1,7 @@
 """What is learned about each feature from the training rows: plain values, one record per column."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Final, Literal
@@ -10,27 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from steepest.data.table import CategoricalColumn, Rows, Table
-from steepest.spec.names import NumericScaling
+from steepest.data.murmur import bucket_of
 
 Floats = NDArray[np.float64]
-_BLOCK_VALUES: Final = 1 << 18
+
+PERIODS: Final = (86_400_000.0, 7 * 86_400_000.0, 365.2425 * 86_400_000.0)
+"""Milliseconds of a day, a week and a year (the mean one of the Gregorian calendar)."""
+
+DATETIME_UNITS: Final = 1 + 2 * len(PERIODS)
 
 
 @dataclass(frozen=True)
 class NumericFeature:
-    """One unit: (x - center) / scale, with `fill` in place of a missing x; 0 where the scale is 0."""
+    """One unit: (x - center) / scale, with `fill` in place of a missing x; 0 where the scale is 0.
+
+    With `indicator` a second one: 1 where x is missing.
+    """
 
     name: str
     center: float
     scale: float
     fill: float
+    """In the column's own units."""
+    indicator: bool = False
+    """Whether one more unit, the last, is 1 where the value is missing."""
     kind: Literal["numeric"] = "numeric"
+    untaught: bool = False
+    """No training row lacks a value, though the data set has rows that do: the indicator's unit stays 0."""
 
     @property
     def width(self) -> int:
         """Units of the input layer."""
-        return 1
+        return 1 + self.indicator
 
 
 @dataclass(frozen=True)
@@ -46,12 +57,16 @@ class CategoricalFeature:
     unseen: tuple[str, ...]
     """Those of `categories` that no training row has: their units stay 0."""
     other: bool
+    indicator: bool = False
+    """As of a number."""
     kind: Literal["categorical"] = "categorical"
+    untaught: bool = False
+    """As of a number."""
 
     @property
     def width(self) -> int:
         """Units of the input layer."""
-        return len(self.categories) + self.other
+        return len(self.categories) + self.other + self.indicator
 
     @cached_property
     def units(self) -> dict[str, int]:
@@ -59,85 +74,113 @@ class CategoricalFeature:
         unseen = set(self.unseen)
         return {category: unit for unit, category in enumerate(self.categories) if category not in unseen}
 
+    @property
+    def known(self) -> Collection[str]:
+        """Labels that are taken as they are written."""
+        return self.units
+
     def unit(self, label: str) -> int:
         """The unit that a label switches on, -1 for none."""
         return self.units.get(label, len(self.categories) if self.other else -1)
 
 
-Feature = Annotated[NumericFeature | CategoricalFeature, Field(discriminator="kind")]
+@dataclass(frozen=True)
+class OrdinalFeature:
+    """One unit: the category's place in `categories`, from 0, as a number that is scaled as one.
 
-
-def blocks(rows: Rows, columns: int) -> Sequence[slice]:
-    """Slices of `rows` whose blocks of `columns` numbers stay in the processor's cache."""
-    step = max(1, _BLOCK_VALUES // max(1, columns))
-    return [slice(start, start + step) for start in range(0, len(rows), step)]
-
-
-def fit_numbers(table: Table, rows: Rows, names: Sequence[str], scaling: NumericScaling) -> list[NumericFeature]:
-    """Learn center, scale and fill of numeric columns, from the values that are there, in one pass.
-
-    `standardize` takes mean and population standard deviation, `minmax` the range; `none` leaves values as they are.
-    Parts are combined by Chan, Golub and LeVeque 1979, equations 2.1.
+    A category that is none of them is missing.
     """
-    d = len(names)
-    count, mean, squares = np.zeros(d), np.zeros(d), np.zeros(d)
-    low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    for part in blocks(rows, d):
-        x = table.numbers(rows[part], names)
-        with np.errstate(over="ignore", invalid="ignore"):
-            n, m, s = _moments(x)
-            total = np.maximum(count + n, 1)
-            delta = m - mean
-            mean += delta * (n / total)
-            squares += s + delta * delta * (count * n / total)
-        count += n
-        low = np.fmin(low, np.fmin.reduce(x, axis=0))
-        high = np.fmax(high, np.fmax.reduce(x, axis=0))
-    return [
-        _numeric(name, scaling, int(count[i]), float(mean[i]), float(squares[i]), float(low[i]), float(high[i]))
-        for i, name in enumerate(names)
-    ]
+
+    name: str
+    categories: tuple[str, ...]
+    """All of the data set, in order."""
+    center: float
+    scale: float
+    fill: float
+    """A place."""
+    indicator: bool = False
+    """As of a number."""
+    kind: Literal["ordinal"] = "ordinal"
+    untaught: bool = False
+    """As of a number."""
+
+    @property
+    def width(self) -> int:
+        """Units of the input layer."""
+        return 1 + self.indicator
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The place of each category."""
+        return {category: place for place, category in enumerate(self.categories)}
+
+    @property
+    def known(self) -> Collection[str]:
+        """Labels that are taken as they are written."""
+        return self.places
 
 
-def fit_categories(column: CategoricalColumn, rows: Rows, most: int) -> CategoricalFeature:
-    """Give a unit to each category of the data set, or to the `most` that the training rows have most often."""
-    codes = column.codes[rows]
-    counts = np.bincount(codes[codes >= 0], minlength=len(column.categories))
-    chosen = np.sort(np.argsort(-counts, kind="stable")[:most])
-    return CategoricalFeature(
-        name=column.name,
-        categories=tuple(column.categories[code] for code in chosen),
-        unseen=tuple(column.categories[code] for code in chosen if not counts[code]),
-        other=len(column.categories) > most,
-    )
+@dataclass(frozen=True)
+class HashedFeature:
+    """One unit per bucket, of which a label switches on `murmur.bucket_of(label, buckets)`; a missing one, none."""
+
+    name: str
+    categories: tuple[str, ...]
+    """All of the data set, in order. Any other label has its bucket too."""
+    buckets: int
+    indicator: bool = False
+    """As of a number."""
+    kind: Literal["hashed"] = "hashed"
+    untaught: bool = False
+    """As of a number."""
+
+    @property
+    def width(self) -> int:
+        """Units of the input layer."""
+        return self.buckets + self.indicator
+
+    @cached_property
+    def known(self) -> Collection[str]:
+        """Labels that are taken as they are written."""
+        return frozenset(self.categories)
+
+    def unit(self, label: str) -> int:
+        """The unit that a label switches on."""
+        return bucket_of(label, self.buckets)
 
 
-def _numeric(
-    name: str, scaling: NumericScaling, count: int, mean: float, squares: float, low: float, high: float
-) -> NumericFeature:
-    if not count:
-        return NumericFeature(name, center=0.0, scale=0.0, fill=0.0)
-    mean = low / 2 + high / 2 if math.isnan(mean) else min(max(mean, low), high)
-    if scaling == "none":
-        return NumericFeature(name, center=0.0, scale=1.0, fill=mean)
-    if low == high:
-        return NumericFeature(name, center=low, scale=0.0, fill=low)
-    center, scale = (low, high - low) if scaling == "minmax" else (mean, math.sqrt(squares / count))
-    if not 0.0 < scale < math.inf:  # the squares left the range of a float; the values did not
-        center, scale, mean = 0.0, max(abs(low), abs(high)), 0.0
-    return NumericFeature(name, center, scale, fill=mean)
+@dataclass(frozen=True)
+class DateTimeFeature:
+    """Seven units of a moment in milliseconds since 1970 UTC, with `fill` in place of a missing one.
+
+    The first is scaled as a number; then come sine and cosine of the turn that it is at in the day, the week and the
+    year (`PERIODS`), with turn 0 at the start of 1970. All of it is computed in float64.
+    """
+
+    name: str
+    center: float
+    scale: float
+    fill: float
+    """In milliseconds."""
+    indicator: bool = False
+    """As of a number."""
+    kind: Literal["datetime"] = "datetime"
+    untaught: bool = False
+    """As of a number."""
+
+    @property
+    def width(self) -> int:
+        """Units of the input layer."""
+        return DATETIME_UNITS + self.indicator
 
 
-def _moments(x: Floats) -> tuple[Floats, Floats, Floats]:
-    """Of the columns of (k, d): numbers present, mean, and sum of squared deviations."""
-    missing = np.isnan(x)
-    n = len(x) - np.count_nonzero(missing, axis=0).astype(np.float64)
-    at_least_one = np.maximum(n, 1)
-    x = np.where(missing, 0.0, x) if missing.any() else x
-    m = x.sum(axis=0) / at_least_one
-    deviations = x - m
-    if missing.any():
-        deviations[missing] = 0.0
-    # The second term is zero but for rounding: it corrects the mean's own error.
-    correction = np.square(deviations.sum(axis=0)) / at_least_one
-    return n, m, np.einsum("ij,ij->j", deviations, deviations) - correction
+Feature = Annotated[
+    NumericFeature | CategoricalFeature | OrdinalFeature | HashedFeature | DateTimeFeature,
+    Field(discriminator="kind"),
+]
+
+
+def cycles(moments: Floats) -> Floats:
+    """Sine and cosine (n, 6) of moments (n,) in milliseconds since 1970 UTC: of the day, the week, the year."""
+    angles = np.remainder(moments[:, None], PERIODS) * (2.0 * math.pi / np.array(PERIODS))
+    return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(len(moments), -1)

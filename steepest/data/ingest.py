@@ -3,29 +3,32 @@
 import io
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar, cast
+from typing import BinaryIO, TypeVar, cast
 
-from steepest.data.builder import BuiltColumn, ColumnBuilder
+from steepest.data.advice import row_warnings
+from steepest.data.built import Builder, BuiltColumn, Site
 from steepest.data.categories import LabelBudget
-from steepest.data.formats import Format
-from steepest.data.formats.reader import Reader
+from steepest.data.declared import builder_of
+from steepest.data.formats.opening import open_reader
+from steepest.data.formats.reader import Cells, Reader
+from steepest.data.formats.types import Format
 from steepest.data.limits import IngestLimits
 from steepest.data.spool import pack
 from steepest.data.table import CODES, MANIFEST, NUMBERS, Manifest
-from steepest.data.tally import EXACT_DISTINCT, MOST_VALUES
+from steepest.data.tally import Room
+from steepest.data.twins import Twins, with_twins
 from steepest.data.unusable import unusable
-from steepest.spec.answers import Column
+from steepest.spec.columns import Column, ColumnKind
 from steepest.spec.errors import FieldProblem
+from steepest.spec.ingest import IngestOptions
+from steepest.spec.problems import pointer_to
 
 T = TypeVar("T")
-
-_DISTINCT_IN_MEMORY: Final = 16_000_000
-"""Values of all columns together: beyond 1,600 columns, less than 10,000 distinct ones are counted per column."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Summary:
     rows: int
     columns: list[Column]
     warnings: list[str]
+    image_shape: list[int] | None = None
 
 
 def ingest(
@@ -42,6 +46,8 @@ def ingest(
     format: Format,  # noqa: A002  # the API's own word
     folder: Path,
     limits: IngestLimits | None = None,
+    options: IngestOptions | None = None,
+    kinds: Mapping[str, ColumnKind] | None = None,
 ) -> Summary:
     """Read `source` into `folder`, which `open_table` then maps.
 
@@ -50,76 +56,89 @@ def ingest(
         format: As `format_of` decided.
         folder: Written aside and renamed into place; one that is there already is kept as it is.
         limits: Upper bounds.
+        options: How to read it, as `format_of` found out.
+        kinds: What columns are to be read as, by name; the others as they look.
 
     Raises:
-        DataUnusable: the first problems, each with line and column.
+        DataUnusable: the first problems, each with line and column, or part, or member; also when a cell does not fit
+            the kind asked for.
     """
     limits = limits or IngestLimits()
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     aside.mkdir(parents=True)
     try:
-        with _buffered(source) as buffered:
-            reader = _reader(buffered, format, aside, limits)
-            rows, built = _read(reader, aside, limits)
-        manifest = _write(aside, rows, built)
+        with (
+            _buffered(source) as buffered,
+            open_reader(buffered, format, options or IngestOptions(), limits, aside / "unpacked") as reader,
+        ):
+            rows, built, twins = _read(reader, aside, limits, kinds or {})
+            image_shape = reader.image_shape
+        manifest = _write(aside, rows, built, twins, image_shape)
         _put_into_place(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return Summary(rows, manifest.columns, manifest.warnings)
+    return Summary(rows, manifest.columns, manifest.warnings, manifest.image_shape)
 
 
-def _reader(source: BinaryIO, form: Format, scratch: Path, limits: IngestLimits) -> Reader:
-    """The format's reader. Each is imported when it is needed: a light install has no columnar parser."""
-    if form == "npz":
-        from steepest.data.formats.npz import NpzReader
-
-        unpacked = scratch / "unpacked"
-        unpacked.mkdir()
-        return NpzReader(source, limits, unpacked)
-    from steepest.data.formats.csv import CsvReader
-
-    return CsvReader(source, limits)
-
-
-def _read(reader: Reader, folder: Path, limits: IngestLimits) -> tuple[int, list[BuiltColumn]]:
-    budget = LabelBudget()
-    most_distinct = min(EXACT_DISTINCT, max(MOST_VALUES, _DISTINCT_IN_MEMORY // len(reader.names)))
-    builders = [
-        ColumnBuilder(
-            name,
-            index,
-            folder / f"{index}.numbers",
-            budget,
-            most_distinct=most_distinct,
-            most_faults=limits.problems,
-        )
-        for index, name in enumerate(reader.names)
-    ]
+def _read(
+    reader: Reader, folder: Path, limits: IngestLimits, kinds: Mapping[str, ColumnKind]
+) -> tuple[int, list[BuiltColumn], Twins]:
+    if unknown := [name for name in kinds if name not in reader.names]:
+        raise unusable([_unknown(name) for name in unknown])
+    twins = Twins(len(reader.names))
+    builders: list[Builder] = []
     rows = 0
-    for batch in _ahead(reader.batches()):
-        rows += len(batch[0])
-        if rows > limits.rows:
-            raise unusable([FieldProblem(pointer="/rows", detail=f"more rows than the limit of {limits.rows:,}")])
-        for builder, cells in zip(builders, batch, strict=True):
-            builder.add(cells)
+    # Closed at once when a problem ends the reading, so that nothing reads on from files that are being removed.
+    with closing(_ahead(reader.batches())) as batches:
+        for batch in batches:
+            rows += len(batch[0])
+            if rows > limits.rows:
+                raise unusable([FieldProblem(pointer="/rows", detail=f"more rows than the limit of {limits.rows:,}")])
+            builders = builders or _builders(reader.names, batch, folder, limits, kinds)
+            twins.begin(len(batch[0]))
+            for index, (builder, cells) in enumerate(zip(builders, batch, strict=True)):
+                twins.add(index, builder.add(cells))
+            twins.end()
     built = [builder.finish() for builder in builders]
     problems = reader.problems([fault for column in built for fault in column.faults])
     if problems:
         raise unusable(problems)
     if not rows:
-        raise unusable([FieldProblem(pointer="/rows", detail="a file without rows: nothing follows the header line")])
-    return rows, built
+        raise unusable([FieldProblem(pointer="/rows", detail="a file without rows")])
+    return rows, built, twins
 
 
-def _write(folder: Path, rows: int, built: list[BuiltColumn]) -> Manifest:
-    shutil.rmtree(folder / "unpacked", ignore_errors=True)
+def _builders(
+    names: Sequence[str], batch: Sequence[Cells], folder: Path, limits: IngestLimits, kinds: Mapping[str, ColumnKind]
+) -> list[Builder]:
+    budget, room = LabelBudget(), Room.of(len(names))
+    return [
+        builder_of(
+            kinds.get(name) or (None if cells.kind == "boolean" else cells.kind),  # two such labels are seen as such
+            Site(name, index, folder / f"{index}.numbers", budget, room, limits.problems),
+        )
+        for index, (name, cells) in enumerate(zip(names, batch, strict=True))
+    ]
+
+
+def _unknown(name: str) -> FieldProblem:
+    return FieldProblem(pointer=pointer_to(["columns", name]), detail=f'the file has no column "{name}"')
+
+
+def _write(
+    folder: Path, rows: int, built: list[BuiltColumn], twins: Twins, image_shape: tuple[int, ...] | None
+) -> Manifest:
     pack([column.spool for column in built if column.spool and column.labels is None], folder / NUMBERS)
     pack([column.spool for column in built if column.spool and column.labels is not None], folder / CODES)
     manifest = Manifest(
         rows=rows,
-        columns=[column.schema for column in built],
-        labels=[column.labels for column in built],
-        warnings=[warning for column in built for warning in column.warnings],
+        columns=with_twins([column.schema for column in built], twins.first_equals),
+        labels=[column.labels if column.spool else None for column in built],
+        warnings=[
+            *(warning for column in built for warning in column.warnings),
+            *row_warnings(rows, len(built), twins),
+        ],
+        image_shape=None if image_shape is None else list(image_shape),
     )
     (folder / MANIFEST).write_text(manifest.model_dump_json(), "utf-8")
     return manifest
@@ -133,7 +152,7 @@ def _put_into_place(aside: Path, folder: Path) -> None:
             raise
 
 
-def _ahead(batches: Iterator[T]) -> Iterator[T]:
+def _ahead(batches: Iterator[T]) -> Generator[T, None, None]:
     """The same batches; the next one is parsed while one is worked on."""
     with ThreadPoolExecutor(1) as thread:
         upcoming = thread.submit(next, batches, None)

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from steepest.data.division import Division, divide, of_rows
 from steepest.data.preprocessing import Preprocessing
-from steepest.data.split import Parts, split
+from steepest.data.rooms import Memory, Room
+from steepest.data.split import Parts
 from steepest.data.table import Rows, Table
 from steepest.data.target import Target, rows_with
 from steepest.data.unusable import unusable
@@ -54,6 +56,7 @@ def prepare(
     classes: Sequence[str],
     validation: Table | None = None,
     weight: str | None = None,
+    room: Room | None = None,
 ) -> Prepared:
     """Split `table`, learn the preprocessing from its training rows, and build the arrays.
 
@@ -65,40 +68,64 @@ def prepare(
         classes: `Resolution.classes`: labels in class order; empty for regression and multilabel.
         validation: Rows given apart, which replace the split: the table's rows are then all training rows.
         weight: The column of sample weights; a validation table may lack it.
+        room: Where the arrays are put: in memory, unless said otherwise.
 
     Raises:
-        DataUnusable: a feature is free text, a scaled value is out of range, a row's label is none of the classes,
-            a weight is none, or the validation rows lack a column or have one that the table has not.
+        DataUnusable: the split cannot be made, a feature is free text, a scaled value is out of
+            range, a row's label is none of the classes, a weight is none, or the validation rows lack a column or have
+            one that the table has not.
     """
     if validation is not None:
         _check_columns(validation, table, (*features, *targets))
     rows = rows_with(table, targets)
     none = np.empty(0, np.intp)
-    parts = Parts(rows, none, none) if validation is not None else _split(table, rows, spec, targets, classes)
+    if validation is not None:
+        divided = Division(Parts(rows, none, none), ())
+    else:
+        divided = divide(table, rows, spec, targets, classes)
+    parts = divided.parts
     codec = Target.fit(table, parts.training, targets, spec.task, classes, spec.preprocess.target)
     preprocessing = Preprocessing.fit(table, parts.training, features, spec.preprocess)
-    learned = codec.encode(table, parts.training, spec.precision)
+    room = room or Memory()
+    learned = room.targets("training.targets", codec, table, parts.training, spec.precision)
     weights = Weights.fit(weight, spec.loss.class_weight, classes, learned)
 
-    def part(source: Table, rows: Rows, y: NDArray[Any] | None = None) -> Part:
-        y = codec.encode(source, rows, spec.precision) if y is None else y
+    def part(name: str, source: Table, rows: Rows, y: NDArray[Any] | None = None) -> Part:
+        y = room.targets(f"{name}.targets", codec, source, rows, spec.precision) if y is None else y
+        w = weights.of(source, rows, y, spec.precision)
         return Part(
-            preprocessing.transform(source, rows, spec.precision), y, weights.of(source, rows, y, spec.precision)
+            room.inputs(f"{name}.inputs", preprocessing, source, rows, spec.precision),
+            y,
+            None if w is None else room.keep(f"{name}.weights", w),
         )
 
     measured = (table, parts.validation) if validation is None else (validation, rows_with(validation, targets))
-    left_out = table.rows - len(rows)
     return Prepared(
-        training=part(table, parts.training, learned),
-        validation=part(*measured) if len(measured[1]) else None,
-        test=part(table, parts.test) if len(parts.test) else None,
+        training=part("training", table, parts.training, learned),
+        validation=part("validation", *measured) if len(measured[1]) else None,
+        test=part("test", table, parts.test) if len(parts.test) else None,
         preprocessing=preprocessing,
         target=codec,
         outputs=codec.outputs,
         parts=parts,
-        left_out_rows=left_out,
-        warnings=_warnings(targets, left_out),
+        left_out_rows=table.rows - len(rows),
+        warnings=(*_left_out(targets, table.rows - len(rows)), *divided.warnings),
     )
+
+
+def check_monitor(spec: ResolvedTrainSpec, data: Prepared) -> None:
+    """Make sure that there are rows to measure what early stopping monitors.
+
+    Raises:
+        DataUnusable: there are not, because rows lack a target, or groups are too large.
+    """
+    monitor = spec.early_stopping.monitor if spec.early_stopping else ""
+    if data.validation is None and monitor.startswith("validation"):
+        detail = (
+            f'the split leaves no validation rows, and early stopping monitors "{monitor}"; monitor a figure of the '
+            "training rows, or set early_stopping to null"
+        )
+        raise unusable([FieldProblem(pointer="/split", detail=detail)])
 
 
 def _check_columns(validation: Table, table: Table, needed: Sequence[str]) -> None:
@@ -111,19 +138,9 @@ def _check_columns(validation: Table, table: Table, needed: Sequence[str]) -> No
             raise unusable([FieldProblem(pointer="/validation", detail=detail)])
 
 
-def _split(table: Table, rows: Rows, spec: ResolvedTrainSpec, targets: Sequence[str], classes: Sequence[str]) -> Parts:
-    """The parts as row numbers of the table, of which only `rows` have every target."""
-    codes = None
-    if spec.split.method == "stratified":
-        codes = Target(tuple(targets), spec.task, tuple(classes)).encode(table, rows, np.intp)
-    parts = split(spec.split, len(rows), codes)
-    return Parts(rows[parts.training], rows[parts.validation], rows[parts.test])
-
-
-def _warnings(targets: Sequence[str], left_out: int) -> tuple[str, ...]:
-    if not left_out:
+def _left_out(targets: Sequence[str], rows: int) -> tuple[str, ...]:
+    if not rows:
         return ()
-    rows = f"{left_out:,} {'row has' if left_out == 1 else 'rows have'}"
     if len(targets) == 1:
-        return (f'{rows} no value of the target "{targets[0]}": left out',)
-    return (f"{rows} not a value of every target: left out",)
+        return (f'{of_rows(rows)} no value of the target "{targets[0]}": left out',)
+    return (f"{of_rows(rows)} not a value of every target: left out",)

@@ -3,21 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 from pydantic import TypeAdapter
 
-from steepest.data.features import CategoricalFeature, Feature, NumericFeature, blocks, fit_categories, fit_numbers
+from steepest.data.encoding import Floats, Inputs, LabelFeature, NumberEncoder, put, value_of
+from steepest.data.features import DATETIME_UNITS, DateTimeFeature, Feature, NumericFeature
+from steepest.data.figures import blocks
+from steepest.data.fitting import fit
 from steepest.data.raw import RawRows, Record
-from steepest.data.table import CategoricalColumn, FreeTextColumn, NumericColumn, Rows, Table
+from steepest.data.table import CategoricalColumn, DateTimeColumn, FreeTextColumn, NumericColumn, Rows, Table
 from steepest.data.unusable import unusable
-from steepest.spec.errors import FieldProblem
+from steepest.spec.errors import DataUnusable, FieldProblem
+from steepest.spec.labels import number_label
 from steepest.spec.problems import pointer_to, raised
 from steepest.spec.training import Preprocess
 
-Inputs: TypeAlias = NDArray[np.floating[Any]]
+__all__ = ["Inputs", "Preprocessing"]
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,11 @@ class Preprocessing:
         Raises:
             DataUnusable: a feature is free text.
         """
-        columns = [table[name] for name in features]
-        if free := [column.name for column in columns if isinstance(column, FreeTextColumn)]:
+        if free := [name for name in features if isinstance(table[name], FreeTextColumn)]:
             raise unusable(
                 [FieldProblem(pointer=pointer_to([name]), detail=f'column "{name}" is free text') for name in free]
             )
-        numeric = [column.name for column in columns if isinstance(column, NumericColumn)]
-        fitted: dict[str, Feature] = {
-            feature.name: feature for feature in fit_numbers(table, rows, numeric, preprocess.numeric)
-        }
-        for column in columns:
-            if isinstance(column, CategoricalColumn):
-                fitted[column.name] = fit_categories(column, rows, preprocess.max_categories)
+        fitted = fit(table, rows, features, preprocess)
         return cls(tuple(fitted[name] for name in features))
 
     @property
@@ -58,31 +55,35 @@ class Preprocessing:
         return sum(feature.width for feature in self.features)
 
     def transform(self, table: Table, rows: Rows, dtype: DTypeLike) -> Inputs:
-        """The inputs (n, width) of `rows`, C-contiguous, in `dtype`; the arithmetic is in float64."""
+        """The inputs (n, width) of `rows`, C-contiguous, in `dtype`; the arithmetic is in float64.
+
+        Raises:
+            DataUnusable: a scaled value is beyond the range of `dtype`, or a column is not of its feature's kind.
+        """
         inputs = self._blank(len(rows), dtype)
-        numeric = [feature.name for feature in self._numeric]
-        for part in blocks(rows, len(numeric)) if numeric else ():
-            try:
-                with np.errstate(over="raise"):
-                    self._scaler.put(table.numbers(rows[part], numeric), inputs[part])
-            except FloatingPointError:
-                detail = (
-                    f"a scaled value is beyond the range of {inputs.dtype}; standardize, or use the precision float64"
-                )
-                raise unusable([FieldProblem(pointer="", detail=detail)]) from None
-        for start, feature in self._categorical:
-            column = table[feature.name]
-            if not isinstance(column, CategoricalColumn):
-                raise TypeError(f'column "{feature.name}" holds no labels')
-            units = np.array([*map(feature.unit, column.categories), -1])  # the last place serves the code -1
-            _switch_on(inputs, start, units[column.codes[rows]])
+        numbers = [feature.name for feature in self._numbers]
+        for name in numbers:
+            if not isinstance(table[name], NumericColumn):
+                raise _of_another_kind(table, name, "numbers")
+        try:
+            with np.errstate(over="raise"):
+                for part in blocks(rows, len(numbers)) if numbers else ():
+                    self._encoder.put(table.numbers(rows[part], numbers), inputs[part])
+                for start, feature in self._others:
+                    units = inputs[:, start : start + feature.width]
+                    for part in blocks(rows, DATETIME_UNITS):  # as many numbers as any feature works out
+                        put(feature, self._values(feature, table, rows[part]), units[part])
+        except FloatingPointError:
+            detail = f"a scaled value is beyond the range of {inputs.dtype}; standardize, or use the precision float64"
+            raise unusable([FieldProblem(pointer="", detail=detail)]) from None
         return inputs
 
     def transform_records(self, records: Sequence[Record], dtype: DTypeLike) -> Inputs:
         """The inputs (n, width) of raw JSON rows, named or in the order of the features.
 
         A feature that a named row lacks is missing. A text is read as a CSV file's cell would be, so `"2.5"` is a
-        number in a column of numbers; a number is the label it would be written as in a column of labels.
+        number in a column of numbers; a number is the label it would be written as in a column of labels. A date-time
+        is a text such as `2026-01-31T12:00:00Z`, or a number of milliseconds since 1970.
 
         Raises:
             ValidationFailed: pointers `/rows/<i>/<name or index>`, the first 100 problems at once.
@@ -90,16 +91,20 @@ class Preprocessing:
         raw = RawRows(records, self.names)
         inputs = self._blank(len(records), dtype)
         places = {name: index for index, name in enumerate(self.names)}
-        if self._numeric:
-            columns = [places[feature.name] for feature in self._numeric]
-            with np.errstate(over="ignore"):
-                self._scaler.put(np.stack([raw.numbers(column) for column in columns], axis=1), inputs)
-            for row, unit in np.argwhere(~np.isfinite(inputs)).tolist():
-                raw.refuse(row, self._starts.index(unit), "the number is too large")
-        for start, feature in self._categorical:
-            labels = raw.labels(places[feature.name], feature.units)
-            units = [-1 if label is None else feature.unit(label) for label in labels]
-            _switch_on(inputs, start, np.array(units, np.intp))
+        with np.errstate(over="ignore"):
+            if self._numbers:
+                columns = [raw.numbers(places[feature.name]) for feature in self._numbers]
+                self._encoder.put(np.stack(columns, axis=1), inputs)
+            for start, feature in self._others:
+                place = places[feature.name]
+                if isinstance(feature, DateTimeFeature):
+                    values = raw.moments(place)
+                else:
+                    labels = raw.labels(place, feature.known)
+                    values = np.array([value_of(feature, label) for label in labels], np.float64)
+                put(feature, values, inputs[:, start : start + feature.width])
+        for row, unit in np.argwhere(~np.isfinite(inputs)).tolist():
+            raw.refuse(row, int(np.searchsorted(self._starts, unit, side="right")) - 1, "the number is too large")
         if raw.problems:
             raise raised(raw.problems)
         return inputs
@@ -117,54 +122,60 @@ class Preprocessing:
         """
         return TypeAdapter(cls).validate_python(document)
 
+    def _blank(self, rows: int, dtype: DTypeLike) -> Inputs:
+        whole = all(isinstance(feature, NumericFeature) and not feature.indicator for feature in self.features)
+        return np.empty((rows, self.width), dtype) if whole else np.zeros((rows, self.width), dtype)
+
+    def _values(self, feature: LabelFeature | DateTimeFeature, table: Table, rows: Rows) -> Floats:
+        """(n,) what `put` takes."""
+        column = table[feature.name]
+        if isinstance(feature, DateTimeFeature):
+            if not isinstance(column, DateTimeColumn):
+                raise _of_another_kind(table, feature.name, "date-times")
+            moments: Floats = column.values[rows].astype(np.float64)
+            return moments
+        if isinstance(column, CategoricalColumn):
+            return self._lookup(feature, column.categories)[column.codes[rows]]
+        if not isinstance(column, NumericColumn):
+            raise _of_another_kind(table, feature.name, "labels")
+        distinct, places = np.unique(column.values[rows].astype(np.float64), return_inverse=True)
+        labels = [None if np.isnan(number) else number_label(float(number)) for number in distinct.tolist()]
+        return np.array([value_of(feature, label) for label in labels], np.float64)[places]
+
+    def _lookup(self, feature: LabelFeature, categories: tuple[str, ...]) -> Floats:
+        """(categories + 1,) the value of each code; the last place serves the code -1."""
+        known, values = self._lookups.get(feature.name, (None, None))
+        if values is None or (known is not categories and known != categories):
+            values = np.array([value_of(feature, label) for label in (*categories, None)], np.float64)
+            self._lookups[feature.name] = (categories, values)
+        return values
+
+    @cached_property
+    def _lookups(self) -> dict[str, tuple[tuple[str, ...], Floats]]:
+        """By feature, the categories met last and the values of their codes: blocks come from one table in a row."""
+        return {}
+
     @cached_property
     def _starts(self) -> list[int]:
         """Each feature's first unit."""
         return [0, *np.cumsum([feature.width for feature in self.features[:-1]]).tolist()]
 
     @cached_property
-    def _numeric(self) -> list[NumericFeature]:
+    def _numbers(self) -> list[NumericFeature]:
         return [feature for feature in self.features if isinstance(feature, NumericFeature)]
 
     @cached_property
-    def _categorical(self) -> list[tuple[int, CategoricalFeature]]:
+    def _others(self) -> list[tuple[int, LabelFeature | DateTimeFeature]]:
         pairs = zip(self._starts, self.features, strict=True)
-        return [(start, feature) for start, feature in pairs if isinstance(feature, CategoricalFeature)]
+        return [(start, feature) for start, feature in pairs if not isinstance(feature, NumericFeature)]
 
     @cached_property
-    def _scaler(self) -> "_Scaler":
+    def _encoder(self) -> NumberEncoder:
         pairs = zip(self._starts, self.features, strict=True)
-        units = [start for start, feature in pairs if isinstance(feature, NumericFeature)]
-        return _Scaler(self._numeric, units)
-
-    def _blank(self, rows: int, dtype: DTypeLike) -> Inputs:
-        return np.zeros((rows, self.width), dtype) if self._categorical else np.empty((rows, self.width), dtype)
+        return NumberEncoder(self._numbers, [start for start, feature in pairs if isinstance(feature, NumericFeature)])
 
 
-class _Scaler:
-    """The numeric features' centers, scales and fills as vectors."""
-
-    def __init__(self, features: Sequence[NumericFeature], units: list[int]) -> None:
-        self._center = np.array([feature.center for feature in features])
-        self._scale = np.array([feature.scale or 1.0 for feature in features])
-        self._fill = np.array([feature.fill for feature in features])
-        self._constant = np.array([feature.scale == 0.0 for feature in features])
-        contiguous = units == list(range(len(units)))
-        self._units = slice(len(units)) if contiguous else units
-
-    def put(self, x: NDArray[np.float64], inputs: Inputs) -> None:
-        """Scale raw numbers x (k, numeric features) in place, then copy them to their units of `inputs` (k, width)."""
-        missing = np.isnan(x)
-        if missing.any():
-            np.copyto(x, self._fill, where=missing)
-        x -= self._center
-        x /= self._scale
-        if self._constant.any():
-            x[:, self._constant] = 0.0
-        inputs[:, self._units] = x
-
-
-def _switch_on(inputs: Inputs, start: int, units: NDArray[np.intp]) -> None:
-    """Set the unit of each row to 1; -1 leaves the row all zero."""
-    rows = np.flatnonzero(units >= 0)
-    inputs[rows, start + units[rows]] = 1.0
+def _of_another_kind(table: Table, name: str, wanted: str) -> DataUnusable:
+    holds = {NumericColumn: "numbers", CategoricalColumn: "labels", DateTimeColumn: "date-times"}
+    found = holds.get(type(table[name]), "free text")
+    return unusable([FieldProblem(pointer=pointer_to([name]), detail=f'column "{name}" holds {found}, not {wanted}')])

@@ -1,12 +1,14 @@
 """Rows as JSON has them, to columns of numbers and labels. A text means what it would mean in a CSV file."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from steepest.data.datetimes import read_datetime
 from steepest.data.labels import read_cell, shorten
 from steepest.spec.errors import FieldProblem
 from steepest.spec.labels import number_label
@@ -43,7 +45,11 @@ class RawRows:
                 return numbers
         return np.array([self._number(row, index, value) for row, value in enumerate(values)], np.float64)
 
-    def labels(self, index: int, known: Mapping[str, int]) -> list[str | None]:
+    def moments(self, index: int) -> NDArray[np.float64]:
+        """(n,) milliseconds since 1970 UTC of a feature; NaN where a value is missing."""
+        return np.array([self._moment(row, index, value) for row, value in enumerate(self._columns[index])], np.float64)
+
+    def labels(self, index: int, known: Collection[str]) -> list[str | None]:
         """(n,) labels of a feature, None where a value is missing."""
         return [self._label(row, index, value, known) for row, value in enumerate(self._columns[index])]
 
@@ -83,7 +89,20 @@ class RawRows:
             self.refuse(row, index, f'{text} is no number; "{self._names[index]}" holds numbers')
         return math.nan
 
-    def _label(self, row: int, index: int, value: Any, known: Mapping[str, int]) -> str | None:
+    def _moment(self, row: int, index: int, value: Any) -> float:
+        if isinstance(value, date):
+            value = value.isoformat()
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            return self._number(row, index, value)
+        if isinstance(value, str):
+            moment = read_datetime(value)
+            if moment is not None or read_cell(value) is None:
+                return math.nan if moment is None else moment
+        text = shorten(value) if isinstance(value, str) else "this"
+        self.refuse(row, index, f'{text} is no date-time; write it as "2026-01-31T12:00:00Z"')
+        return math.nan
+
+    def _label(self, row: int, index: int, value: Any, known: Collection[str]) -> str | None:
         if isinstance(value, bool):
             spellings = (str(value), str(value).lower(), str(value).upper(), str(int(value)))
             return next((spelling for spelling in spellings if spelling in known), spellings[0])

@@ -13,9 +13,12 @@ from pydantic import BaseModel
 from steepest.data.arrays import array_problems, infinite_problems, target_names
 from steepest.data.labels import in_class_order
 from steepest.data.unusable import unusable
-from steepest.spec.answers import Column as ColumnSchema
+from steepest.spec.columns import Column as ColumnSchema
 
 MANIFEST: Final = "table.json"
+VERSION: Final = 2
+"""Of what a folder holds."""
+
 NUMBERS: Final = "numbers.npy"
 CODES: Final = "codes.npy"
 
@@ -51,28 +54,39 @@ class CategoricalColumn:
 
 
 @dataclass(frozen=True)
+class DateTimeColumn:
+    """Moments; NaN where a value is missing."""
+
+    name: str
+    values: NDArray[Any]
+    """(n,) float64 milliseconds since 1970-01-01T00:00Z."""
+
+
+@dataclass(frozen=True)
 class FreeTextColumn:
     """More distinct texts than are kept: it has a place in the schema, but no data."""
 
     name: str
 
 
-Column = NumericColumn | CategoricalColumn | FreeTextColumn
+Column = NumericColumn | CategoricalColumn | DateTimeColumn | FreeTextColumn
 
 
 class Manifest(BaseModel):
     """What an ingested folder holds.
 
-    The numeric columns are the rows of `numbers.npy` (columns, rows) in float64, the categorical ones those of
-    `codes.npy` in int32, both in the order of `columns`.
+    The columns of numbers and of date-times are the rows of `numbers.npy` (columns, rows) in float64, those of labels
+    the rows of `codes.npy` in int32, both in the order of `columns`.
     """
 
-    version: int = 1
+    version: int = VERSION
     rows: int
     columns: list[ColumnSchema]
     labels: list[list[str] | None]
-    """By code, of each categorical column; None for numbers. Free text has none."""
+    """By code, of each column of labels; None for numbers, date-times and free text."""
     warnings: list[str]
+    image_shape: list[int] | None = None
+    """(height, width) or (height, width, channels) of the picture that a row is."""
 
 
 @dataclass(frozen=True)
@@ -144,16 +158,20 @@ class Table:
         return 0 if self.matrix is None else int(self.matrix.shape[1])
 
     def numbers(self, rows: Rows, names: Sequence[str]) -> NDArray[np.float64]:
-        """A fresh (k, d) block of numeric columns, NaN where a value is missing."""
+        """A fresh (k, d) block of columns of numbers or date-times, NaN where a value is missing."""
         places = [self.index[name] for name in names]
         if self.matrix is not None and all(place < self.matrix.shape[1] for place in places):
-            block = self.matrix[rows]
-            block = block if places == list(range(self.matrix.shape[1])) else block[:, places]
+            if places == list(range(self.matrix.shape[1])):
+                block = self.matrix[rows]
+            elif places and places == list(range(places[0], places[-1] + 1)):
+                block = self.matrix[rows, places[0] : places[-1] + 1]
+            else:
+                block = self.matrix[rows][:, places]
             return block.astype(np.float64, copy=False)
         block = np.empty((len(rows), len(places)))
         for index, place in enumerate(places):
             column = self.columns[place]
-            if not isinstance(column, NumericColumn):
+            if not isinstance(column, NumericColumn | DateTimeColumn):
                 raise TypeError(f'column "{column.name}" holds no numbers')
             block[:, index] = column.values[rows]
         return block
@@ -165,12 +183,14 @@ def open_table(folder: Path) -> Table:
     numbers, codes = (_rows_of(folder / name) for name in (NUMBERS, CODES))
     columns: list[Column] = []
     for schema, labels in zip(manifest.columns, manifest.labels, strict=True):
-        if labels is None:
-            columns.append(NumericColumn(schema.name, next(numbers)))
-        elif schema.distinct_exact:
-            columns.append(CategoricalColumn(schema.name, next(codes), tuple(labels)))
-        else:
+        if schema.kind == "text":
             columns.append(FreeTextColumn(schema.name))
+        elif labels is not None:
+            columns.append(CategoricalColumn(schema.name, next(codes), tuple(labels)))
+        elif schema.kind == "datetime":
+            columns.append(DateTimeColumn(schema.name, next(numbers)))
+        else:
+            columns.append(NumericColumn(schema.name, next(numbers)))
     return Table(manifest.rows, tuple(columns))
 
 

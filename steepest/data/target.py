@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from pydantic import TypeAdapter
 
-from steepest.data.features import fit_numbers
+from steepest.data.fitting import fit_numbers
 from steepest.data.labels import read_cell
-from steepest.data.table import CategoricalColumn, Column, FreeTextColumn, NumericColumn, Rows, Table
+from steepest.data.table import CategoricalColumn, Column, NumericColumn, Rows, Table
 from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
 from steepest.spec.names import Task
@@ -46,11 +46,11 @@ class Target:
         """Learn from `rows` of `table`, which are the training rows and all have every target."""
         if task != "regression":
             column = table[names[0]]
-            dtype = None if isinstance(column, FreeTextColumn) else column.dtype
+            dtype = column.dtype if isinstance(column, CategoricalColumn | NumericColumn) else None
             return cls(tuple(names), task, labels=tuple(classes), dtype=dtype)
         if scaling == "none":
             return cls(tuple(names), task, means=(0.0,) * len(names), scales=(1.0,) * len(names))
-        fitted = fit_numbers(table, rows, names, "standardize")
+        fitted = fit_numbers(table, rows, names)
         return cls(
             tuple(names),
             task,
@@ -110,7 +110,7 @@ class Target:
             lookup = np.array([code_of.get(category, -1) for category in column.categories], np.intp)
             return lookup[column.codes[rows]]
         numbers = [read_cell(label) for label in self.labels]
-        if isinstance(column, FreeTextColumn) or not all(isinstance(number, float) for number in numbers):
+        if not isinstance(column, NumericColumn) or not all(isinstance(number, float) for number in numbers):
             return np.full(len(rows), -1)
         known = np.array(numbers, np.float64)
         values = column.values[rows].astype(np.float64)

@@ -1,11 +1,10 @@
-"""CSV: a header line, then rows; read by pyarrow block by block, every cell as text at first.
+"""CSV and its like: a header line or none, then rows; read by pyarrow block by block, every cell as text at first.
 
 A cell that is empty or a known marker is missing, quoted or not. Lines may end in any of the three usual ways, blank
 lines do not count, and a byte order mark is skipped (RFC 4180, and what spreadsheets write).
 """
 
-import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import BinaryIO, Final
 
@@ -13,34 +12,48 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyarrow import csv
 
+from steepest.data.formats.arrow import moments
+from steepest.data.formats.csv_blocks import Layout, parsed
+from steepest.data.formats.csv_cuts import TooLong, cut
+from steepest.data.formats.names import name_objections
 from steepest.data.formats.reader import Cells, Fault, Texts, checked
 from steepest.data.formats.records import LONGEST_RECORD, BrokenRecord, records
-from steepest.data.labels import LONGEST_LABEL, MISSING, NOT_UTF8, SURROGATE, objection, shorten
+from steepest.data.formats.text import Utf8Stream
+from steepest.data.labels import MISSING
 from steepest.data.limits import IngestLimits
 from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
+from steepest.spec.ingest import IngestOptions
 from steepest.spec.problems import pointer_to
 
+_SMALLEST_BLOCK: Final = 512 << 10
 _LARGEST_BLOCK: Final = 32 << 20
+_BYTES_PER_NARROW_COLUMN: Final = 256 << 10
 _BYTES_PER_COLUMN: Final = 16 << 10
 _MARKERS: Final = pa.array(sorted(MISSING))
 _ZERO, _PLUS, _MINUS = (np.uint8(code) for code in b"0+-")
 
 
 class CsvReader:
-    """A CSV file as batches of columns.
+    """A table of text as batches of columns.
 
     Raises:
         DataUnusable: the header names no usable columns.
     """
 
-    def __init__(self, source: BinaryIO, limits: IngestLimits) -> None:
+    image_shape = None
+
+    def __init__(self, source: BinaryIO, limits: IngestLimits, options: IngestOptions | None = None) -> None:
+        options = options or IngestOptions()
         self._source = source
         self._most = limits.problems
+        self._delimiter = options.delimiter or ","
+        self._encoding = options.encoding or "utf-8"
+        self._header = options.header is not False
         self._ragged: list[tuple[int, int]] = []  # record, counted from 1 with the header; cells found
-        self.names: Sequence[str] = _header(source, limits)
+        self.names: Sequence[str] = ()
+        self.names = self._names(limits)
 
     def batches(self) -> Iterator[Sequence[Cells]]:
         """Batches of rows. Rows of a wrong length are left out; the file is given up once there are too many.
@@ -49,19 +62,23 @@ class CsvReader:
             DataUnusable: the rest of the file cannot be told apart into rows.
         """
         self._source.seek(0)
-        stream = _Stream(self._source)
-        skip = 1  # the header arrives as the first row, so that its names may be anything
+        stream = Utf8Stream(self._source, self._encoding)
+        most = max(self.block_bytes, LONGEST_RECORD)
+        contents = cut(stream.read, self.block_bytes, self._delimiter, header=self._header, most=most)
+        records = int(self._header)
         try:
-            for batch in self._open(stream):
-                columns = [_CsvCells(column.slice(skip)) for column in batch.columns]
-                if len(columns[0]):
-                    yield columns
+            for block in parsed(contents, Layout(len(self.names), self._delimiter, _CsvCells)):
+                ragged = [(records + record, cells) for record, cells in block.ragged]
+                self._ragged += ragged[: self._most - len(self._ragged)]
+                records += block.records
+                if len(block.columns[0]):
+                    yield block.columns
                 if len(self._ragged) == self._most:
                     return
-                skip = 0
+        except TooLong:
+            detail = f"a row of more than {most:,} bytes"
+            raise unusable([self._broken_record() or FieldProblem(pointer="/rows", detail=detail)]) from None
         except pa.ArrowInvalid as error:
-            if "Empty CSV" in str(error):  # a header line and nothing else
-                return
             raise unusable([self._broken_record() or FieldProblem(pointer="/rows", detail=str(error))]) from None
         if stream.quotes % 2 and (problem := self._broken_record()):
             raise unusable([problem])
@@ -74,44 +91,32 @@ class CsvReader:
         found += [(self._record(fault.row), self.names[fault.column], fault.detail) for fault in faults]
         found = sorted(found, key=lambda item: item[0])[: self._most]
         lines, broken = self._lines({record for record, _, _ in found})
-        problems = [_problem(lines[record], column, detail) for record, column, detail in found if record in lines]
-        return problems if broken is None else [*problems, _problem(broken.line, None, broken.detail)]
-
-    def _open(self, stream: "_Stream") -> Iterator[pa.RecordBatch]:
-        blocks: Iterator[pa.RecordBatch] = csv.open_csv(
-            pa.PythonFile(stream, mode="r"),
-            # One thread: only then are the numbers of bad rows known.
-            csv.ReadOptions(use_threads=False, block_size=self.block_bytes, autogenerate_column_names=True),
-            csv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._on_ragged),
-            csv.ConvertOptions(
-                default_column_type=pa.string(),
-                check_utf8=False,  # the stream saw to it
-                strings_can_be_null=True,
-                null_values=_MARKERS.to_pylist(),
-            ),
-        )
-        return blocks
+        problems = [
+            _problem(lines[record], column, self._said(detail)) for record, column, detail in found if record in lines
+        ]
+        return problems if broken is None else [*problems, self._broken(broken)]
 
     @property
     def block_bytes(self) -> int:
-        """Larger for wide files, since each column of each block has its cost."""
-        return max(LONGEST_RECORD, min(_LARGEST_BLOCK, _BYTES_PER_COLUMN * len(self.names)))
+        """Larger for wide files, since each column of each block has its cost; small for those of few columns.
 
-    def _on_ragged(self, row: csv.InvalidRow) -> str:
-        if len(self._ragged) < self._most:
-            self._ragged.append((row.number, row.actual_columns))
-        return "skip"
+        A block of short cells takes 25 times its bytes in memory while it is parsed.
+        """
+        columns = len(self.names)
+        narrow = min(LONGEST_RECORD, max(_SMALLEST_BLOCK, _BYTES_PER_NARROW_COLUMN * columns))
+        return max(narrow, min(_LARGEST_BLOCK, _BYTES_PER_COLUMN * columns))
 
     def _ragged_cell(self, cells: int) -> str | int:
         """The first column that is missing, or the number of the first cell too many."""
         return self.names[cells] if cells < len(self.names) else len(self.names) + 1
 
     def _ragged_detail(self, cells: int) -> str:
-        return f"the row has {cells} {'cell' if cells == 1 else 'cells'}, the header {len(self.names)}"
+        others = "the header" if self._header else "the first"
+        return f"the row has {cells} {'cell' if cells == 1 else 'cells'}, {others} {len(self.names)}"
 
     def _record(self, row: int) -> int:
         """The record behind a row: the header and the rows left out count too."""
-        record = row + 2
+        record = row + 1 + self._header
         for ragged, _ in self._ragged:
             record += ragged <= record
         return record
@@ -119,7 +124,7 @@ class CsvReader:
     def _lines(self, wanted: set[int]) -> tuple[dict[int, int], BrokenRecord | None]:
         """The lines of records, and the broken record that comes before one of them, if any."""
         found: dict[int, int] = {}
-        with closing(records(self._source)) as every:
+        with closing(self._records()) as every:
             for record in range(1, max(wanted, default=0) + 1):
                 try:
                     line, _ = next(every)
@@ -129,18 +134,55 @@ class CsvReader:
                     found[record] = line
         return found, None
 
+    def _records(self) -> Generator[tuple[int, list[str]], None, None]:
+        return records(self._source, self._delimiter, self._encoding)
+
+    def _names(self, limits: IngestLimits) -> list[str]:
+        """The header's names, or x0, x1, ... where there is none."""
+        try:
+            with closing(self._records()) as every:
+                line, cells = next(every, (0, []))
+        except BrokenRecord as broken:
+            raise unusable([self._broken(broken)]) from None
+        except UnicodeError as error:  # UTF-16 whose byte order nobody knows, for one
+            raise unusable([FieldProblem(pointer="/rows", detail=f"not {self._encoding}: {error}")]) from None
+        if not cells:
+            raise unusable([FieldProblem(pointer="/rows", detail="a file without a header line")])
+        if len(cells) > limits.columns:
+            what = "the header names" if self._header else "the first row has"
+            detail = f"{what} {len(cells):,} columns; the limit is {limits.columns:,}"
+            raise unusable([_problem(line, limits.columns + 1, detail)])
+        if not self._header:
+            return [f"x{index}" for index in range(len(cells))]
+        names = [cell.strip() for cell in cells]
+        problems = [_problem(line, place, self._said(why)) for place, why in name_objections(names)]
+        if problems:
+            raise unusable(problems[: limits.problems])
+        return names
+
+    def _broken(self, broken: BrokenRecord) -> FieldProblem:
+        column: str | int | None = broken.column
+        if broken.column and broken.column <= len(self.names):  # there are none yet in the header
+            column = self.names[broken.column - 1]
+        return _problem(broken.line, column, broken.detail)
+
+    def _said(self, detail: str) -> str:
+        return detail if self._encoding == "utf-8" else detail.replace("not UTF-8", f"not {self._encoding}")
+
     def _broken_record(self) -> FieldProblem | None:
         try:
-            for line, cells in records(self._source):
-                if sum(map(len, cells)) > LONGEST_RECORD:
-                    return _problem(line, None, f"a row of more than {LONGEST_RECORD:,} characters")
+            for line, cells in self._records():
+                if sum(len(cell.encode("utf-8", "replace")) for cell in cells) > self.block_bytes - 2 * len(cells):
+                    return _problem(line, None, f"a row of more than {self.block_bytes:,} characters")
         except BrokenRecord as broken:
-            return _problem(broken.line, None, broken.detail)
+            return self._broken(broken)
         return None
 
 
 class _CsvCells:
     """Cells of one column, as pyarrow read them: strings, and null where a value is missing."""
+
+    kind = None
 
     def __init__(self, cells: pa.StringArray) -> None:
         self._cells = cells
@@ -159,77 +201,13 @@ class _CsvCells:
             return None
         return numbers
 
+    def datetimes(self) -> NDArray[np.float64] | None:
+        return moments(self._cells)
+
     def texts(self) -> Texts:
         encoded = self._cells.dictionary_encode()
         codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
         return checked(codes, encoded.dictionary.to_pylist())
-
-
-class _Stream:
-    """What pyarrow reads from: always UTF-8, with a mark in the place of every byte that was not.
-
-    pyarrow may not close the source, and the quotes that pass are counted.
-    """
-
-    closed = False
-
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = source
-        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self.quotes = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes; nothing at the end. The decoder may hold back up to 3 bytes of a character."""
-        while True:
-            block = self._source.read(size - 3 if size > 3 else size)
-            self.quotes += block.count(b'"')
-            if block.isascii() and block and not self._decoder.getstate()[0]:
-                return block
-            text = self._decoder.decode(block, final=not block)
-            if text or not block:
-                return _marked(text)
-
-    def close(self) -> None:
-        """The source belongs to the caller."""
-
-
-def _marked(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return SURROGATE.sub(NOT_UTF8, text).encode()
-
-
-def _header(source: BinaryIO, limits: IngestLimits) -> list[str]:
-    try:
-        with closing(records(source)) as every:
-            line, cells = next(every, (0, []))
-    except BrokenRecord as broken:
-        raise unusable([_problem(broken.line, None, broken.detail)]) from None
-    if not cells:
-        raise unusable([FieldProblem(pointer="/rows", detail="a file without a header line")])
-    if len(cells) > limits.columns:
-        detail = f"the header names {len(cells):,} columns; the limit is {limits.columns:,}"
-        raise unusable([_problem(line, limits.columns + 1, detail)])
-    names = [cell.strip() for cell in cells]
-    first_place: dict[str, int] = {}
-    problems = []
-    for place, name in enumerate(names, 1):
-        if why := _name_objection(name, first_place.setdefault(name, place), place):
-            problems.append(_problem(line, place, why))
-    if problems:
-        raise unusable(problems[: limits.problems])
-    return names
-
-
-def _name_objection(name: str, first_place: int, place: int) -> str | None:
-    if not name:
-        return "the header has no name here"
-    if first_place < place:
-        return f"the header has the name {shorten(name)} already in column {first_place}"
-    if len(name) > LONGEST_LABEL:
-        return f"a name of {len(name):,} characters; the limit is {LONGEST_LABEL:,}"
-    return objection(name)
 
 
 def _cast(cells: pa.StringArray) -> NDArray[np.float64] | None:
@@ -242,7 +220,7 @@ def _cast(cells: pa.StringArray) -> NDArray[np.float64] | None:
 def _has_leading_zero(cells: pa.StringArray) -> bool:
     """Whether a number is written like 007, looked up in the bytes themselves: a regular expression is slower."""
     _, offsets_buffer, data_buffer = cells.buffers()
-    if data_buffer is None:
+    if not data_buffer:  # none, or an empty one: no cell has a character
         return False
     data = np.frombuffer(data_buffer, np.uint8)
     offsets = np.frombuffer(offsets_buffer, np.int32)[cells.offset :][: len(cells) + 1]

@@ -45,7 +45,7 @@ def with_numbers(*rows: str) -> bytes:
         (b"a,\xff\n1,2\n", [("/rows/1/2", "not UTF-8")]),
         (b"a,b\x00\n1,2\n", [("/rows/1/2", "NUL")]),
         (b"a," + b"b" * 1_001 + b"\n1,2\n", [("/rows/1/2", "1,001 characters")]),
-        (b"a," + b"b" * (LONGEST_CELL + 1) + b"\n1,2\n", [("/rows/1", "131,072 characters")]),
+        (b"a," + b"b" * (LONGEST_CELL + 1) + b"\n1,2\n", [("/rows/1/2", "131,072 characters")]),
         (b'a,"b\n1,2\n', [("/rows/1", "never closed")]),
         # rows of a wrong length
         (b"a,b\n1\n", [("/rows/2/b", "1 cell, the header 2")]),
@@ -122,7 +122,9 @@ def test_a_long_cell_is_a_problem(refuse: Refuse) -> None:
 
 def test_a_record_that_hides_the_lines_after_it_is_told_itself(refuse: Refuse) -> None:
     content = b"a,b\n1.5,2\n1." + b"0" * LONGEST_CELL + b",2\n3\n"
-    assert refuse(content) == [("/rows/3", "line 3: a cell of more than 131,072 characters; is a quote left open?")]
+    assert refuse(content) == [
+        ("/rows/3/a", 'line 3, column "a": a cell of more than 131,072 characters; is a quote left open?')
+    ]
 
 
 def test_a_source_that_fails_is_not_the_data_s_fault(tmp_path: Path) -> None:

@@ -129,7 +129,8 @@ def test_distinct_numbers_are_exact_to_10_000_and_listed_to_1_000(
     read: Read, distinct: int, listed: bool, exact: bool
 ) -> None:
     (column,) = read("\n".join(["a", *(f"{index}.5" for index in range(distinct)), "0.5"]).encode())[0].columns
-    assert (column.distinct, column.distinct_exact) == (min(distinct, 10_000), exact)
+    assert column.distinct_exact == exact
+    assert column.distinct == (distinct if exact else pytest.approx(distinct, rel=4 * column.distinct_error))
     assert (column.values is not None) == listed
     if column.values is not None and column.value_counts is not None:
         assert (column.values[:2], column.value_counts[:2]) == (["0.5", "1.5"], [2, 1])
@@ -139,7 +140,7 @@ def test_distinct_numbers_are_exact_to_10_000_and_listed_to_1_000(
 def test_free_text_keeps_its_place_but_no_data(read: Read, texts: list[str]) -> None:
     summary, table = read("\n".join(["n,a", *(f"1,{text}" for text in texts)]).encode())
     column = summary.columns[1]
-    assert (column.kind, column.distinct_exact, column.values, column.count) == ("categorical", False, None, len(texts))
+    assert (column.kind, column.distinct_exact, column.values, column.count) == ("text", False, None, len(texts))
     assert isinstance(table["a"], FreeTextColumn)
     assert isinstance(table["n"], NumericColumn)
 
@@ -256,7 +257,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.
         assert ingest(source, "csv", tmp_path / f"{times}").rows == 20_000 * times
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.1 * peaks[0] < 4e6
+    assert peaks[1] < 1.2 * peaks[0] < 6e6
 
 
 def test_limits_are_named(read: Read) -> None:

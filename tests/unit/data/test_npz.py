@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steepest.data.formats import npz as reader
+from steepest.data.formats import arrays as reader
 from steepest.data.ingest import Summary, ingest
 from steepest.data.limits import IngestLimits
 from steepest.data.table import CategoricalColumn, NumericColumn, Table
@@ -81,7 +81,7 @@ def test_labels(read: Read, target: Any, categories: tuple[str, ...], codes: lis
 def test_several_targets_are_columns_of_numbers(read: Read, several: Any) -> None:
     summary, table = read(npz(X=X, y=several), "npz")
     assert table.names == ("x0", "x1", "x2", "y0", "y1")
-    assert [column.kind for column in summary.columns] == ["numeric"] * 5
+    assert [column.kind for column in summary.columns] == ["integer"] * 5
     np.testing.assert_array_equal(table.numbers(np.arange(4), ["y0", "y1"]), several.astype(float))
 
 
@@ -109,7 +109,7 @@ def infinite(row: int, column: int) -> Any:
         (npz(a=X, b=y), [("/X", 'no array "X"'), ("/y", 'no array "y"')]),
         (npz(X=X, y=y[:3]), [("/y", "y has 3 values, X has 4 rows")]),
         (npz(X=y, y=y), [("/X", "shape (4,)")]),
-        (npz(X=X.reshape(2, 2, 3), y=y[:2]), [("/X", "X.reshape(len(X), -1)")]),
+        (npz(X=X.reshape(2, 2, 3, 1, 1), y=y[:2]), [("/X", "X.reshape(len(X), -1)")]),
         (npz(X=X[:, :0], y=y), [("/X", "shape (4, 0)")]),
         (npz(X=np.float64(3), y=np.float64(1)), [("/X", "shape ()"), ("/y", "shape ()")]),
         (npz(X=X[:0], y=y[:0]), [("/X", "no rows")]),
@@ -133,9 +133,9 @@ def infinite(row: int, column: int) -> Any:
         (npz(X=X, y=y)[:100], [("", "cannot be read")]),
         (b"PK\x03\x04" + bytes(200), [("", "cannot be read")]),
         (zipped(X=b"rubbish", y=npy(y)), [("", "cannot be read")]),
-        (zipped(X=npy(X)[:-8], y=npy(y)), [("", "cannot be read")]),
+        (zipped(X=npy(X)[:-8], y=npy(y)), [("/X", "X is cut off")]),
         (zipped(X=npy(X)[:20], y=npy(y)), [("", "cannot be read")]),
-        (zipped(X=npy(X).replace(b"(4, 3)", b"(9, 9)"), y=npy(y)), [("", "cannot be read")]),
+        (zipped(X=npy(X).replace(b"(4, 3)", b"(9, 9)"), y=npy(y)), [("/X", "X is cut off")]),
         (zipped(X=npy(X).replace(b"'<f8'", b"'|O8'"), y=npy(y)), [("/X", "never unpickled")]),
         (zipped(X=npy(X).replace(b"\x01\x00", b"\x09\x00", 1), y=npy(y)), [("", "version")]),
     ],
