@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from steepest.spec.resolve import batch_rows
-from steepest.spec.resolved import ResolvedTrainSpec
+from steepest.spec.resolved import ResolvedShuffle, ResolvedTrainSpec
 from steepest.trainer.arrays import Array, Plan, aligned, fetched, place_of, put, run
 from steepest.trainer.backprop import Batch, Descent
 from steepest.trainer.chunks import CORE, Capacity, Chunk, Cutting, check_batch
@@ -25,6 +25,7 @@ from steepest.trainer.optimizers import OPTIMIZERS, Optimizer
 from steepest.trainer.penalties import Penalties, max_norm
 from steepest.trainer.rates import Rates
 from steepest.trainer.rows import Rows
+from steepest.trainer.start import Start
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,17 @@ class Course:
         for theta, each in zip(self.theta, specs, strict=True):
             put(theta, initial(network, each.initializer, each.seed, X.dtype)[0])
         self.rates = [Rates.of(each, watched(each, validated=validated), self.cutting.steps, len(X)) for each in specs]
-        steady = [rates.of_steps(0, self.cutting.together) for rates in self.rates if rates.steady]
-        self._steady = np.stack(steady, 1) if len(steady) == len(specs) else None
-        """(steps, M) learning rates of every chunk, if they never change."""
+        self._steady = self._steady_rates()
+        """(steps, M) learning rates of every chunk, if they never change by themselves."""
         self.optimizer = self._make_optimizer()
         self.numbers = np.zeros((len(specs), 0))
         """(M, k) what the optimizer keeps beside its slots."""
+        self.passes = 1
+        """Times that the last epoch has looked at all rows."""
+        self.steepness: float | None = None
+        """The largest component of the gradient at its end, where that is known."""
+        self.taken = 0
+        """Steps before the first of this run, that made the slots what they were at its start."""
         self._penalties = self._make_penalties()
         self.total = aligned(self.optimizer.gradient.shape if self.cutting.in_pieces else (0, 0), X.dtype, self.theta)
         """(M, P) sum of the gradients of a step's pieces so far."""
@@ -107,6 +113,30 @@ class Course:
         self._passages: dict[tuple[int, int, int, bool], Passage] = {}
         self.before = [np.empty_like(array) for array in self._moving] if self.cutting.together > 1 else []
         """Weights and slots before the last chunk, if chunks have several steps, of which one may go wrong."""
+
+    def begin(self, starts: Sequence[Start]) -> None:
+        """Start elsewhere than at weights that the seeds draw; one place for each network.
+
+        Raises:
+            ValueError: a start is of another network, optimizer or precision, or they differ in their steps.
+        """
+        if len(starts) != len(self.specs) or len({start.steps for start in starts}) != 1:
+            raise ValueError("a stack needs a start for each of its networks, all after equally many steps")
+        for net, start in enumerate(starts):
+            for given, array in ((start.theta, self.theta[net]), (start.slots, self.optimizer.slots[:, net])):
+                if given is None:
+                    continue
+                if given.shape != array.shape or given.dtype != array.dtype:
+                    raise ValueError("the start is of another network, optimizer or precision")
+                put(array, given)
+        self.taken = starts[0].steps
+
+    def pace(self, net: int, learning_rate: float) -> None:
+        """Let a network go on at another learning rate; a velocity that it has goes on as it is."""
+        before, after = self.rates[net], self.rates[net].at(learning_rate)
+        self.optimizer.rescale(net, before.schedule.eta / after.schedule.eta)
+        self.rates[net] = after
+        self._steady = self._steady_rates()
 
     def settle(self, rows: Rows) -> Rows:
         """Rows to measure by, with their inputs where they are quickest to use."""
@@ -124,8 +154,8 @@ class Course:
                 np.copyto(array, kept[..., nets, :])
         if self.cutting.in_pieces:
             np.copyto(course.total, self.total[nets])
-        course.numbers = self.numbers[nets]
-        course.rates = [self.rates[net] for net in nets]
+        course.numbers, course.taken = self.numbers[nets], self.taken
+        course._keep_rates([self.rates[net] for net in nets])
         return course
 
     def again(self, net: int, chunk: Chunk) -> "tuple[Course, range] | None":
@@ -146,6 +176,7 @@ class Course:
     def descend(self, epoch: int, row: int) -> Iterator[Advance]:
         """Train on what is left of an epoch after `row` rows, chunk by chunk."""
         for chunk in self.cutting.after(row):
+            self._gather.look_ahead(epoch, chunk)
             sums = self.advance(epoch, chunk)
             yield Advance(chunk.stop, chunk.step + chunk.steps, sums, chunk)
 
@@ -155,6 +186,10 @@ class Course:
             return self._steady[:steps]
         first = (epoch - 1) * self.cutting.steps + step
         return np.stack([rates.of_steps(first, steps) for rates in self.rates], 1)
+
+    def done(self, epoch: int, step: int) -> int:
+        """Steps that the optimizer has taken before a step of an epoch."""
+        return self.taken + (epoch - 1) * self.cutting.steps + step
 
     def advance(self, epoch: int, chunk: Chunk) -> Array:
         """Train on a chunk; the sums (M, figures) over its rows, not finite where the loss is not."""
@@ -202,10 +237,20 @@ class Course:
     def _alone(self, net: int, theta: Array, slots: Array) -> "Course":
         """One network at a place (1, P + R), (k, 1, P), on the plan, whose steps can be taken one by one."""
         course = self._on_plan([self.specs[net]])
-        course.rates = [self.rates[net]]
+        course.taken = self.taken
+        course._keep_rates([self.rates[net]])
         for array, kept in zip(course._moving, (theta, slots), strict=True):
             np.copyto(array, kept)
         return course
+
+    def _keep_rates(self, rates: list[Rates]) -> None:
+        self.rates = rates
+        self._steady = self._steady_rates()
+
+    def _steady_rates(self) -> Array | None:
+        if not all(rates.steady for rates in self.rates):
+            return None
+        return np.stack([rates.of_steps(0, self.cutting.together) for rates in self.rates], 1)
 
     def _cut(self, batch: int) -> Cutting:
         return Cutting.of(self.network, len(self.rows), batch, self.rows.X.itemsize, len(self.specs), self.capacity)
@@ -229,10 +274,10 @@ class Course:
     def _make_gather(self, batch: int) -> Gather:
         return Gather(*self._to_gather(batch))
 
-    def _to_gather(self, batch: int) -> tuple[Rows, Array, int, int, list[int] | None, Array]:
+    def _to_gather(self, batch: int) -> tuple[Rows, Array, int, int, list[int] | None, Array, ResolvedShuffle]:
         targets = OBJECTIVES[self.network.loss, self.network.output_activation].encode(self.rows.y, self.theta.dtype)
         seeds = [each.seed for each in self.specs] if self.cutting.steps > 1 else None
-        return self.rows, targets, self.cutting.piece, batch, seeds, self.theta
+        return self.rows, targets, self.cutting.piece, batch, seeds, self.theta, self.specs[0].shuffle
 
     def _load(self, epoch: int, chunk: Chunk, passage: Passage) -> None:
         """Bring in all that differs from chunk to chunk: rows, targets, weights, silent units, learning rates."""
@@ -244,11 +289,10 @@ class Course:
             for words in self._words(part.batch.rows, rows.start):
                 if words is not None:
                     words.draw(epoch, chunk.start + rows.start, rows.stop - rows.start)
-        done = (epoch - 1) * self.cutting.steps + chunk.step
         steps = min(self.cutting.together, self.cutting.steps - chunk.step)
         if self.cutting.is_mark(epoch, chunk.start):
             self.optimizer.forget()
-        self.optimizer.aim(done, self.learning_rates(epoch, chunk.step, steps))
+        self.optimizer.aim(self.done(epoch, chunk.step), self.learning_rates(epoch, chunk.step, steps))
 
     def _sums(self, passage: Passage) -> Array:
         first, *others = (part.batch.objective.sums(part.steps) for part in passage.parts)
@@ -271,7 +315,7 @@ class Course:
                 parts.append(Part(batch, slice(start, start + rows * number), number))
                 for step in range(number):
                     scale = self.optimizer.rate(len(steps)) if self._carries else None
-                    descent = batch.backward(step, scale) + self._after_backward(len(steps))
+                    descent = batch.backward(step, scale) + self._after_backward(len(steps), rows)
                     steps.append(Step(batch, step, batch.forward(step), descent))
         return _passage(parts, steps, [step.batch.rows for step in steps])
 
@@ -285,7 +329,7 @@ class Course:
         else:
             descent += (partial(np.add, total, g, total),)
         if chunk.steps:
-            descent += (partial(np.copyto, g, total), *self._after_backward(0))
+            descent += (partial(np.copyto, g, total), *self._after_backward(0, chunk.batch))
         step = Step(batch, 0, batch.forward(0), descent)
         return _passage([Part(batch, slice(0, chunk.rows), 1)], [step], [chunk.batch] * chunk.steps)
 
@@ -306,10 +350,10 @@ class Course:
             ]
         return self._all_words[rows, start]
 
-    def _after_backward(self, position: int) -> Plan:
-        """From the gradient to the changed weights, at a position in the chunk."""
+    def _after_backward(self, position: int, rows: int) -> Plan:
+        """From the gradient to the changed weights, after a batch of `rows` rows at a position in the chunk."""
         spec, network = self.specs[0], self.network
-        plan: Plan = () if self._penalties is None else self._penalties.step(position)
+        plan: Plan = () if self._penalties is None else self._penalties.step(position, rows)
         if spec.gradient_clip is not None:
             gradient = self.optimizer.gradient
             plan += clipping(spec.gradient_clip, gradient, network.trained(gradient))

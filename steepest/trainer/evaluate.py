@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from steepest.paging import pages_of
 from steepest.spec.names import OutputActivationName
 from steepest.trainer.arrays import Array, Plan, fetched, place_of, put, run
 from steepest.trainer.backprop import Batch
@@ -23,7 +24,7 @@ def _softmax(z: Array) -> Array:
 
 OUTPUTS: Final[dict[OutputActivationName, Callable[[Array], Array]]] = {
     "linear": lambda z: z,
-    "sigmoid": lambda z: 0.5 * np.tanh(0.5 * z) + 0.5,
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),  # exact where it is next to nothing
     "softmax": _softmax,
     "exponential": np.exp,
 }
@@ -48,6 +49,7 @@ class Evaluation:
         self._weights = None if rows.weights is None else _shares(rows.weights)
         self._batches: dict[int, tuple[Batch, Plan]] = {}
         self._targets = self._batch(self._size)[0].objective.encode(rows.y, X.dtype)
+        self._pages = pages_of((X,))
         self._loaded = -1
 
     def piecewise(self) -> Iterator[list[Figures] | None]:
@@ -65,7 +67,11 @@ class Evaluation:
         stop = min(start + self._size, len(self._X))
         batch, plan = self._batch(stop - start)
         if piece != self._loaded:
+            for pages in self._pages:
+                pages.ahead(stop, min(stop + self._size, len(self._X)))
             put(self._inputs[0, : stop - start, :-1], self._X[start:stop])
+            for pages in self._pages:
+                pages.release(start, stop)
             weights = None if self._weights is None else self._weights[None, start:stop]
             batch.objective.load(self._targets[None, start:stop], weights)
             self._loaded = piece

@@ -1,12 +1,15 @@
 """From sums over rows to the figures that people read: loss, and accuracy or R2."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from steepest.trainer.arrays import Array
 from steepest.trainer.network import Network
+
+AT_ONCE: Final = 1 << 20
+"""Rows whose targets are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,10 @@ class Yardstick:
             return cls(len(y), None)
         values = y.reshape(len(y), -1)
         mean = values.mean(0, dtype=np.float64)
-        return cls(len(y), np.square(values - mean).sum(0))
+        # Some rows at a time: the targets may be a map of a file, and larger than memory.
+        parts = (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))
+        variation: Array = sum(np.square(part - mean).sum(0) for part in parts)
+        return cls(len(y), variation)
 
     @property
     def metric(self) -> Literal["accuracy", "r2"]:

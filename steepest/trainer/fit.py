@@ -7,6 +7,7 @@ from steepest.trainer.engines.choice import PLAN, Engine
 from steepest.trainer.records import EpochRecord, Failed, Finished, Item, Progress
 from steepest.trainer.rows import Rows
 from steepest.trainer.stack import Stack
+from steepest.trainer.start import Start
 from steepest.trainer.state import State
 
 __all__ = ["EpochRecord", "Failed", "Finished", "Item", "Progress", "fit", "fit_stack"]
@@ -19,6 +20,7 @@ def fit(
     outputs: int,
     validation: Rows | None = None,
     state: State | None = None,
+    start: Start | None = None,
     engine: Engine = PLAN,
 ) -> Iterator[Item]:
     """Train, and yield progress at least every quarter of a second, each epoch's record, and at last `Finished`.
@@ -29,16 +31,18 @@ def fit(
         outputs: One for binary classes, K for K classes, one for each label or value.
         validation: Rows that measure each epoch.
         state: Where an earlier run of the same spec on the same data stopped; the rest is equal to the bit.
+        start: Where to begin, in place of the weights that the seed draws.
         engine: What runs it; see `steepest.trainer.engines.choice`.
 
     Raises:
         Diverged: a loss or weight became NaN or infinite.
-        ValueError: the inputs have another precision than the spec, or the state is of another run.
+        ValueError: the inputs have another precision than the spec, or state or start are of another network.
         ValidationFailed: the engine is a GPU's, and there is none.
         OutOfMemory: the GPU has too little.
     """
     states = None if state is None else [state]
-    stack = fit_stack([spec], rows, outputs=outputs, validation=validation, states=states, engine=engine)
+    starts = None if start is None else [start]
+    stack = fit_stack([spec], rows, outputs=outputs, validation=validation, states=states, starts=starts, engine=engine)
     for item in stack.run():
         if isinstance(item, Failed):
             raise item.error
@@ -52,6 +56,7 @@ def fit_stack(
     outputs: int,
     validation: Rows | None = None,
     states: Sequence[State] | None = None,
+    starts: Sequence[Start] | None = None,
     engine: Engine = PLAN,
 ) -> Stack:
     """Train M networks of one shape as one array (M, P + R); iterate over `Stack.run()`.
@@ -66,6 +71,7 @@ def fit_stack(
         outputs: As in `fit`.
         validation: As in `fit`.
         states: Of each network, where an earlier run stopped; all at the same place.
+        starts: Of each network, where to begin.
         engine: As in `fit`.
 
     Raises:
@@ -73,4 +79,4 @@ def fit_stack(
         ValidationFailed: as in `fit`.
         OutOfMemory: as in `fit`.
     """
-    return Stack(specs, rows, outputs, validation, states, engine)
+    return Stack(specs, rows, outputs, validation, states, engine, starts)

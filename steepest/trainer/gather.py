@@ -6,9 +6,11 @@ from typing import Final
 
 import numpy as np
 
+from steepest.paging import pages_of
+from steepest.spec.resolved import ResolvedShuffle
 from steepest.trainer.arrays import HERE, Array, aligned, place_of, put
 from steepest.trainer.chunks import Chunk
-from steepest.trainer.randomness import Orders
+from steepest.trainer.orders import Given, Orders, Passing
 from steepest.trainer.rows import Rows
 
 SMALL_BYTES: Final = 4 * 1024 * 1024
@@ -26,7 +28,14 @@ class Gather:
     """Inputs, targets and weights of up to `most` rows at a time, for M networks."""
 
     def __init__(
-        self, rows: Rows, targets: Array, most: int, batch: int, seeds: Sequence[int] | None, like: Array
+        self,
+        rows: Rows,
+        targets: Array,
+        most: int,
+        batch: int,
+        seeds: Sequence[int] | None,
+        like: Array,
+        shuffle: ResolvedShuffle | None = None,
     ) -> None:
         """Allocate.
 
@@ -35,12 +44,17 @@ class Gather:
             targets: (n,) or (n, outputs), as the objective encodes them.
             most: Rows of the largest chunk.
             batch: Rows of a batch; of the last in an epoch, fewer may be there.
-            seeds: Give the order of each epoch, for each network; None leaves the rows in theirs.
+            seeds: Give the order of each epoch, for each network, unless the rows say it; None leaves them in theirs.
             like: Where the chunk's inputs are to live.
+            shuffle: How rows are shuffled; None: whole.
         """
         self._rows, self.encoded, self._most, self._batch, self._like = rows, targets, most, batch, like
-        self._orders = Orders(seeds, len(rows)) if seeds is not None else None
-        self._in_place = np.arange(len(rows))[None]
+        self._orders: Given | Orders | None = None
+        if seeds is not None:
+            self._orders = Orders(seeds, rows, shuffle) if rows.order is None else Given(rows.order)
+        by_blocks = shuffle is not None and shuffle.method == "blocks"
+        pages = pages_of((rows.X, rows.y, rows.weights)) if by_blocks and seeds is None else ()
+        self._passing = Passing(pages, len(rows)) if pages else None
 
     @property
     def orders(self) -> int:
@@ -54,8 +68,14 @@ class Gather:
 
     def order(self, epoch: int, start: int, stop: int) -> Array:
         """(orders, stop - start) numbers of the rows from `start` to `stop` of an epoch."""
-        order = self._in_place if self._orders is None else self._orders.order(epoch)
-        return order[:, start:stop]
+        return np.arange(start, stop)[None] if self._orders is None else self._orders.between(epoch, start, stop)
+
+    def look_ahead(self, epoch: int, chunk: Chunk) -> None:
+        """Say that a chunk is next, so that what follows it is read meanwhile, if the rows are in a file."""
+        if self._orders is not None:
+            self._orders.at(epoch, chunk.start)
+        elif self._passing is not None:
+            self._passing.at(chunk.start, chunk.stop)
 
     def bring(self, epoch: int, chunk: Chunk) -> Array:
         """Bring a chunk's rows into `inputs`; their numbers (orders, size)."""

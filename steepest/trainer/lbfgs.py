@@ -111,7 +111,12 @@ class Trial:
 
 
 def iteration(
-    theta: Array, loss: float, gradient: Array, memory: Memory, learning_rate: float = 1.0
+    theta: Array,
+    loss: float,
+    gradient: Array,
+    memory: Memory,
+    learning_rate: float = 1.0,
+    first_step: float | None = None,
 ) -> Generator[Array, tuple[float, Array], Point]:
     """One step.
 
@@ -124,12 +129,15 @@ def iteration(
         gradient: (P,) there.
         memory: Changed; empty to begin with.
         learning_rate: The length of the first trial, in units of d.
+        first_step: Its length over all weights, while there is no curvature to go by; None: at most |g| / sum |g|.
     """
     here = Point(theta, loss, gradient)
     while not memory.settled and gradient.any():
         d = direction(gradient, memory)
-        # A step of unit length, at most, while there is no curvature to go by.
-        first = learning_rate if memory.count else learning_rate * min(1.0, 1 / float(np.abs(gradient).sum()))
+        first = learning_rate
+        if not memory.count:  # no curvature to go by
+            known = None if first_step is None else first_step / sqrt(dot(gradient, gradient))
+            first *= min(1.0, 1 / float(np.abs(gradient).sum())) if known is None else known
         slope = dot(gradient, d)
         if slope < 0:
             line = Line(here, d, slope)

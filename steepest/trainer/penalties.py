@@ -29,21 +29,25 @@ class Penalties:
         self._weights = [block[:, :-1] for block in blocks]
         self._slopes = [block[:, :-1] for block in slopes]
         self._scratch = _scratch(self._weights)
-        self._l1, self._l2 = (self._number([getattr(one, name) for one in settings]) for name in ("l1", "l2"))
+        self._settings = settings
         self._parts = aligned((steps, 2, len(blocks), len(settings), 1, 1), blocks[0].dtype, blocks[0])
 
-    def step(self, position: int) -> Plan:
-        """The operations that add the penalties' derivatives to the gradient, and note what the penalties come to."""
+    def step(self, position: int, rows: int = 1) -> Plan:
+        """The operations that add the penalties' derivatives to the gradient, and note what the penalties come to.
+
+        `rows`: of the batch, which a penalty per row is divided by.
+        """
         plan: Plan = ()
+        l1, l2 = (self._number([strengths(one, rows)[place] for one in self._settings]) for place in (0, 1))
         for layer, (w, slope) in enumerate(zip(self._weights, self._slopes, strict=True)):
             pull = self._scratch[: w.size].reshape(w.shape)
             row, column = pull.reshape(len(w), 1, -1), w.reshape(len(w), -1, 1)
             ways: list[tuple[Plan, Array]] = []
-            if self._l1.any():
-                sign = (partial(np.sign, w, pull), partial(np.multiply, pull, self._l1, pull))
+            if l1.any():
+                sign = (partial(np.sign, w, pull), partial(np.multiply, pull, l1, pull))
                 ways.append((sign, self._parts[position, 0, layer]))
-            if self._l2.any():
-                ways.append(((partial(np.multiply, w, self._l2, pull),), self._parts[position, 1, layer]))
+            if l2.any():
+                ways.append(((partial(np.multiply, w, l2, pull),), self._parts[position, 1, layer]))
             for pulls, part in ways:
                 plan += (*pulls, partial(np.add, slope, pull, slope), partial(np.matmul, row, column, part))
         return plan
@@ -59,6 +63,12 @@ class Penalties:
         if len(set(values)) == 1:
             return scalar(values[0], dtype, self._scratch)
         return placed(np.array(values, dtype)[:, None, None], self._scratch)
+
+
+def strengths(settings: Regularization, rows: int) -> tuple[float, float]:
+    """l1 and l2 in the step over a batch of `rows` rows."""
+    share = rows if settings.per_row else 1
+    return settings.l1 / share, settings.l2 / share
 
 
 def max_norm(limit: float, blocks: Sequence[Array]) -> Plan:

@@ -6,7 +6,7 @@ nothing that a state would have to hold: whoever goes on starts the iteration ag
 
 from collections.abc import Generator, Iterator, Sequence
 from math import isfinite
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,14 +46,17 @@ class QuasiNewton(Course):
         """One iteration, with a sign of life after each chunk of rows."""
         if row == len(self.rows):
             return
+        looks = 0
         if self._here is None:
+            looks = 1
             self._here = yield from self._visit(self.theta[0].copy())
         here, memory = self._here, self._memory
         if not (isfinite(here.point.loss) and np.isfinite(here.point.gradient).all()):
             yield Advance(len(self.rows), 1, np.full_like(here.sums[None], np.nan), here.chunk)  # no way leads on
             return
         visits = [here]
-        asking = iteration(*here.point, memory, self.specs[0].optimizer.learning_rate)
+        settings: Any = self.specs[0].optimizer
+        asking = iteration(*here.point, memory, settings.learning_rate, settings.first_step)
         try:
             asked = next(asking)
             while True:
@@ -65,6 +68,8 @@ class QuasiNewton(Course):
         # The same loss at two points of a line is rare, and then either's figures will do.
         sums = next(visit.sums for visit in visits if visit.point.loss == arrived.loss)
         self._here = Visit(arrived, sums, here.chunk)
+        self.passes = looks + len(visits) - 1
+        self.steepness = float(np.abs(arrived.gradient).max())
         np.copyto(self.theta[0], arrived.theta)
         self.numbers[0] = memory.count, memory.smallest, memory.waited
         yield Advance(len(self.rows), 1, sums[None], here.chunk)
@@ -81,6 +86,7 @@ class QuasiNewton(Course):
         total: Array | float = 0.0
         for chunk in self.cutting.after(0):
             np.copyto(self.theta[0], theta)
+            self._gather.look_ahead(1, chunk)
             sums = self.advance(1, chunk)
             total = total + sums
             np.copyto(self.theta[0], start)  # what a state takes is where the iteration began

@@ -4,7 +4,6 @@ Philox is a block cipher that enciphers a counter (Salmon et al. 2011, Parallel 
 Seed and purpose are its key; whoever knows the place knows the counter, so nothing needs to be saved to go on.
 """
 
-from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -26,6 +25,8 @@ class Purpose(IntEnum):
     WEIGHTS = 0
     SHUFFLE = 1
     DROPOUT = 2
+    BLOCKS = 3
+    WINDOW = 4
 
 
 def generator(purpose: Purpose, seed: int, place: int) -> np.random.Generator:
@@ -38,21 +39,33 @@ def words(purpose: Purpose, seed: int, place: tuple[int, int, int], counts: int)
     return np.random.Philox(key=[seed, purpose], counter=[*place, 0]).random_raw(counts * WORDS)
 
 
+def shuffled(drawn: NDArray[np.uint64]) -> Array:
+    """The numbers 0, 1, ... in an order that random words (..., n) decide, which are overwritten.
+
+    The low bits of a word give way to its number: sorting the words then shuffles the numbers, and as no two words are
+    equal, any correct way to sort gives the same order.
+    """
+    low = np.uint64((1 << (drawn.shape[-1] - 1).bit_length()) - 1)
+    drawn &= ~low
+    drawn |= np.arange(drawn.shape[-1], dtype=np.uint64)
+    drawn.sort(axis=-1)
+    drawn &= low
+    order: Array = drawn.view(np.intp)
+    return order
+
+
 class Shuffle:
     """The order of the rows in each epoch: a function of seed, rows and epoch."""
 
-    def __init__(self, seed: int, rows: int, at_once: int = AT_ONCE) -> None:
+    def __init__(self, seed: int, rows: int, at_once: int = AT_ONCE, purpose: Purpose = Purpose.SHUFFLE) -> None:
         """`at_once`: rows that may be drawn together; it has no bearing on the order."""
         self._seed = seed
         self._rows = rows
+        self._purpose = purpose
         self._counts = -(-rows // WORDS)
         self._epochs = max(1, at_once // rows)
         self._block = -1
         self._orders = np.empty((0, rows), np.intp)
-        # The low bits of a random word give way to the number of the row: sorting the words then shuffles the rows,
-        # and as no two words are equal, any correct way to sort gives the same order.
-        self._low = np.uint64((1 << (rows - 1).bit_length()) - 1)
-        self._numbers = np.arange(rows, dtype=np.uint64)
 
     def order(self, epoch: int) -> Array:
         """Row numbers (rows,) of `epoch` in their order."""
@@ -62,37 +75,13 @@ class Shuffle:
         order: Array = self._orders[place]
         return order
 
+    def between(self, epoch: int, start: int, stop: int) -> Array:
+        """Row numbers (stop - start,) of some places in the order of `epoch`."""
+        order: Array = self.order(epoch)[start:stop]
+        return order
+
     def _draw(self, block: int) -> None:
         counts = self._counts * self._epochs
-        drawn = words(Purpose.SHUFFLE, self._seed, (block * counts, 0, 0), counts)
-        drawn = drawn.reshape(self._epochs, -1)[:, : self._rows]
-        drawn &= ~self._low
-        drawn |= self._numbers
-        drawn.sort(axis=1)
-        drawn &= self._low
-        self._orders = drawn.view(np.intp)
+        drawn = words(self._purpose, self._seed, (block * counts, 0, 0), counts)
+        self._orders = shuffled(drawn.reshape(self._epochs, -1)[:, : self._rows])
         self._block = block
-
-
-class Orders:
-    """The orders of M networks: one for all where their seeds are equal."""
-
-    def __init__(self, seeds: Sequence[int], rows: int) -> None:
-        distinct = dict.fromkeys(seeds)
-        shuffles = {seed: Shuffle(seed, rows, max(rows, AT_ONCE // len(distinct))) for seed in distinct}
-        self._shuffles = [shuffles[seed] for seed in (seeds if len(distinct) > 1 else distinct)]
-        self._orders = np.empty((len(self._shuffles), rows), np.intp)
-        self._epoch = -1
-
-    def __len__(self) -> int:
-        return len(self._shuffles)
-
-    def order(self, epoch: int) -> Array:
-        """Row numbers (orders, rows) of `epoch` in their order."""
-        if len(self) == 1:
-            return self._shuffles[0].order(epoch)[None]
-        if epoch != self._epoch:
-            for order, shuffle in zip(self._orders, self._shuffles, strict=True):
-                np.copyto(order, shuffle.order(epoch))
-            self._epoch = epoch
-        return self._orders

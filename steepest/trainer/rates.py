@@ -1,6 +1,6 @@
 """The learning rates of one network's run: its schedule, and what a plateau has made of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,10 @@ class Rates:
     def steady(self) -> bool:
         """Whether the rate never changes."""
         return isinstance(self.schedule.settings, Constant) and not self.schedule.settings.warmup_epochs
+
+    def at(self, learning_rate: float) -> "Rates":
+        """The same schedule at another height."""
+        return replace(self, schedule=replace(self.schedule, eta=learning_rate))
 
     def of_steps(self, first: int, steps: int) -> Array:
         """(steps,) float64 rates from step `first` of the run on, from 0."""

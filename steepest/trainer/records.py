@@ -53,6 +53,10 @@ class EpochRecord:
     """Copies all that is needed to go on from here. Valid until the next record is asked for."""
     net: int = 0
     """Which network of a stack it is about."""
+    passes: int = 1
+    """Times that all rows were looked at: L-BFGS does so as often as its line search asks to."""
+    steepness: float | None = None
+    """The largest component of the gradient at the epoch's end, without regard to sign; known with L-BFGS alone."""
 
     def as_dict(self) -> dict[str, float | int | None]:
         """The record under the public names of its figures."""

@@ -25,6 +25,7 @@ from steepest.trainer.network import Network
 from steepest.trainer.records import EpochRecord, Failed, Finished, Item, Progress
 from steepest.trainer.rows import Rows
 from steepest.trainer.snapshot import Place, restore, snapshot
+from steepest.trainer.start import Start
 from steepest.trainer.state import State
 
 PROGRESS_SECONDS: Final = 0.1
@@ -63,8 +64,9 @@ class Stack:
         validation: Rows | None,
         states: Sequence[State] | None,
         engine: Engine,
+        starts: Sequence[Start] | None = None,
     ) -> None:
-        """Start at the first weights, or where `states` were taken."""
+        """Start at the first weights, or at `starts`, or where `states` were taken."""
         if any(shape_of(spec) != shape_of(specs[0]) for spec in specs[1:]):
             raise ValueError("the specs of a stack must be equal but for seeds and numbers")
         if specs[0].precision != rows.X.dtype:
@@ -90,6 +92,9 @@ class Stack:
         self._at = Place(1, 0, 0)
         self._sums = np.zeros((len(specs), self._yardstick.sums))
         self._leaving: set[int] = set()
+        self._starts = starts
+        if starts is not None:
+            self._course.begin(starts)
         if states:
             self._restore(states)
 
@@ -107,6 +112,14 @@ class Stack:
     def leave(self, number: int) -> None:
         """Let a network learn no longer, after the record that it has just given; it yields nothing more."""
         self._leaving.add(number)
+
+    def pace(self, number: int, learning_rate: float) -> None:
+        """Let a network go on at another learning rate, after the record that it has just given.
+
+        Its schedule goes on at that height, and a velocity goes on as it is. Of whatever else decided it, a state knows
+        nothing: who resumes the run says it again.
+        """
+        self._course.pace(self._place(number), learning_rate)
 
     def restores_best(self, number: int) -> bool:
         """Whether predictions with a network that is still learning use its best weights, not its last."""
@@ -184,6 +197,8 @@ class Stack:
             best=net.monitor.note(self._at.epoch, course.theta[place], figure),
             state=partial(self._state, net),
             net=net.number,
+            passes=course.passes,
+            steepness=course.steepness,
         )
 
     def _over(self) -> dict[int, StoppedBy | None]:
@@ -220,7 +235,10 @@ class Stack:
         net = self._nets[place]
         rule, spec = net.spec.early_stopping, net.spec
         last, best = fetched(self._course.theta[place]), fetched(net.monitor.best)
-        first = initial(self._network, spec.initializer, spec.seed, last.dtype)[0]
+        if self._starts is not None:
+            first = self._starts[net.number].theta.copy()
+        else:
+            first = initial(self._network, spec.initializer, spec.seed, last.dtype)[0]
         if net.failed:
             best_epoch = net.monitor.best_epoch
             return Failed(net.failed, self._at.epoch - 1, best_epoch, best if best_epoch else first, net.number)
@@ -251,8 +269,11 @@ class Stack:
         self._clock.resume()
 
     def _state(self, net: Net) -> State:
-        place = next(place for place, each in enumerate(self._nets) if each is net)
+        place = self._place(net.number)
         return snapshot(self._course, place, net.monitor, self._sums[place], self._clock, self._at)
+
+    def _place(self, number: int) -> int:
+        return next(place for place, net in enumerate(self._nets) if net.number == number)
 
     def _restore(self, states: Sequence[State]) -> None:
         """Go on where the states were taken."""

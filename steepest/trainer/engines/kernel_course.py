@@ -16,6 +16,7 @@ from steepest.trainer.engines.steps import Batches, Moving, Rules, Steps
 from steepest.trainer.engines.ways import way
 from steepest.trainer.network import Network
 from steepest.trainer.objectives.base import per_net
+from steepest.trainer.penalties import strengths
 from steepest.trainer.rows import Rows
 
 MOST_STEPS: Final = 512
@@ -102,7 +103,7 @@ class KernelCourse(Course):
             if words is not None:
                 words.draw(epoch, chunk.start + here.start, here.stop - here.start)
         steps, first = order.shape[1] // part.rows, here.start // self.cutting.batch
-        done = (epoch - 1) * self.cutting.steps + chunk.step + first
+        done = self.done(epoch, chunk.step + first)
         if self.cutting.is_mark(epoch, chunk.start + here.start):
             self.optimizer.forget()
         rates = self.learning_rates(epoch, chunk.step + first, steps)
@@ -126,14 +127,14 @@ class KernelCourse(Course):
         if (rows, steps) not in self._parts:
             words = self._words(rows, 0 if rows == self.cutting.batch else self.cutting.batch)
             silence = [None if each is None else (each, self._silence[n]) for n, each in enumerate(words)]
-            penalties = [spec.regularization for spec in self.specs]
+            penalties = [strengths(spec.regularization, rows) for spec in self.specs]
             kernel = Steps(
                 self.network,
                 Moving(self.theta, self.optimizer.gradient, self.optimizer.slots),
                 Rules(
                     [spec.optimizer for spec in self.specs],
-                    [each.l1 for each in penalties],
-                    [each.l2 for each in penalties],
+                    [l1 for l1, _ in penalties],
+                    [l2 for _, l2 in penalties],
                 ),
                 Batches(
                     rows,

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from numpy.typing import DTypeLike
 
+from steepest.spec.resolved import ResolvedShuffle
 from steepest.trainer.arrays import HERE, Array, put
 from steepest.trainer.chunks import Chunk
 from steepest.trainer.gather import Gather
@@ -40,10 +41,11 @@ class Streamed(Gather):
         batch: int,
         seeds: Sequence[int] | None,
         like: Array,
+        shuffle: ResolvedShuffle | None,
         transfer: Callable[[tuple[int, ...], DTypeLike], Transfer],
     ) -> None:
         """Allocate; see `Gather`. `transfer` makes one of a shape."""
-        super().__init__(rows, targets, most, batch, seeds, like)
+        super().__init__(rows, targets, most, batch, seeds, like, shuffle)
         self._transfers = [transfer((self.orders, most, rows.X.shape[1]), rows.X.dtype) for _ in range(2)]
         self._sent: tuple[int, int] | None = None
         """What the first of them holds, or will hold."""

@@ -105,7 +105,7 @@ class Tables:
         key = network.loss, network.output_activation
         objective = codes.OBJECTIVES[key]
         coded = objective in objectives.OF_CLASSES
-        targets = batches.targets.ravel().astype(np.int64) if coded else batches.targets
+        targets = batches.targets.ravel().astype(np.int64, copy=False) if coded else batches.targets
         doubt = network.label_smoothing / max(2, network.outputs) if coded else 0.0
         values = {
             "gemm": gemm(self._dtype),

@@ -64,7 +64,7 @@ class Objective(ABC):
     @staticmethod
     def encode(y: Array, dtype: DTypeLike) -> Array:
         """The targets of all rows, once, in the form that `load` takes: (n,) or (n, outputs)."""
-        return y.astype(dtype).reshape(len(y), -1)
+        return y.astype(dtype, copy=False).reshape(len(y), -1)
 
     def load(self, encoded: Array, weights: Array | None = None) -> None:
         """Set the targets of the first steps, from arrays that are here.

@@ -100,7 +100,8 @@ class Adam(Optimizer[S]):
         theta = theta - eta m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon)
 
     Kept are m / (1 - b1) and v / (1 - b2), which need one product less. What that and the corrections by t amount to
-    are two numbers a step, alpha and epsilon': theta = theta - alpha m / (sqrt(v) + epsilon').
+    are two numbers a step, alpha and epsilon': theta = theta - alpha m / (sqrt(v) + epsilon'). With `epsilon_hat` the
+    root is that of v, and what it is divided by, (1 - b2^t), goes with epsilon too.
     """
 
     kept = 2
@@ -111,7 +112,8 @@ class Adam(Optimizer[S]):
         m = s.beta_1 * kept[0] + (1 - s.beta_1) * g
         v = s.beta_2 * kept[1] + (1 - s.beta_2) * g**2
         m_hat, v_hat = m / (1 - s.beta_1**t), v / (1 - s.beta_2**t)
-        return theta - eta * m_hat / (np.sqrt(v_hat) + s.epsilon), m, v
+        epsilon = s.epsilon / np.sqrt(1 - s.beta_2**t) if getattr(s, "epsilon_hat", False) else s.epsilon
+        return theta - eta * m_hat / (np.sqrt(v_hat) + epsilon), m, v
 
     def __init__(self, settings: Sequence[S], theta: Array, steps: int) -> None:
         super().__init__(settings, theta, steps)
@@ -122,7 +124,8 @@ class Adam(Optimizer[S]):
         b1, b2 = self._values("beta_1"), self._values("beta_2")
         t = np.arange(done + 1, done + len(rates) + 1, dtype=np.float64)[:, None]
         root = np.sqrt((1 - b2) / (1 - b2**t))
-        set_numbers(self._epsilon, self._values("epsilon") / root)
+        hat = np.array([getattr(settings, "epsilon_hat", False) for settings in self.settings])
+        set_numbers(self._epsilon, self._values("epsilon") / np.where(hat, np.sqrt(1 - b2), root))
         super().aim(done, rates * (1 - b1) / ((1 - b1**t) * root))
 
     @cached_property

@@ -76,6 +76,12 @@ class Optimizer(ABC, Generic[S]):
         """
         set_numbers(self._eta, rates)
 
+    def rescale(self, net: int, ratio: float) -> None:
+        """The learning rate of a network was `ratio` times what it is now: let a velocity stay what it is.
+
+        A velocity is kept in units of the learning rate; what else is kept has nothing to do with it.
+        """
+
     def forget(self) -> None:
         """Round slots that are next to nothing to zero: every hundred steps or so is soon enough."""
         if self.kept and self.decays and self.theta.dtype == np.float32:

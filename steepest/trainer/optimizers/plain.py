@@ -38,6 +38,10 @@ class Momentum(Optimizer[spec.Momentum]):
         v = s.momentum * kept[0] + g
         return theta - eta * v, v
 
+    def rescale(self, net: int, ratio: float) -> None:
+        """Keep the velocity in units of the new learning rate."""
+        self.slots[:, net] *= ratio
+
     @cached_property
     def _velocity(self) -> Plan:
         v, mu = self.slots[0], self._number("momentum")
@@ -66,6 +70,10 @@ class Nesterov(Optimizer[spec.Nesterov]):
         """Line by line."""
         v = s.momentum * kept[0] + g
         return theta - eta * (g + s.momentum * v), v
+
+    def rescale(self, net: int, ratio: float) -> None:
+        """Keep the velocity in units of the new learning rate."""
+        self.slots[:, net] *= ratio
 
     @cached_property
     def _velocity(self) -> Plan:

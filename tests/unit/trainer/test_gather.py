@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from steepest.spec.resolved import ResolvedShuffle
 from steepest.trainer import gather
 from steepest.trainer.chunks import Cutting
 from steepest.trainer.gather import Gather
@@ -18,13 +19,16 @@ def rows(*, weighted: bool = True) -> Rows:
 
 
 @pytest.mark.parametrize("small", [True, False])
+@pytest.mark.parametrize("shuffle", [None, ResolvedShuffle(method="blocks", block_rows=3, window_blocks=2)])
 @pytest.mark.parametrize("seeds", [None, [1], [1, 1], [1, 2, 1]])
-def test_an_epoch_has_each_row_once(seeds: list[int] | None, small: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_epoch_has_each_row_once(
+    seeds: list[int] | None, shuffle: ResolvedShuffle | None, small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not small:
         monkeypatch.setattr(gather, "SMALL_BYTES", 0)
     data = rows()
     cutting = Cutting(ROWS, 4, 2, 8)
-    gathered = Gather(data, data.y, 8, 4, seeds, data.X)
+    gathered = Gather(data, data.y, 8, 4, seeds, data.X, shuffle)
     assert gathered.orders == (3 if seeds == [1, 2, 1] else 1)
     seen: list[np.ndarray] = []
     for chunk in cutting.after():

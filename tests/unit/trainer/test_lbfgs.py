@@ -85,7 +85,9 @@ def test_it_reaches_scipys_optimum(problem: tuple[Problem, Array], history: int)
     assert np.abs(best - peer.x).max() < 1e-6
     found, _ = descended(f, start, 5_000 if history < 10 else 500, history)
     assert found.loss <= peer.fun + 1e-14
-    assert np.abs(found.theta - best).max() < 1e-8
+    # One pair of vectors crawls along a valley until the loss can tell no two points apart, and how near that is to the
+    # lowest depends on how a processor rounds.
+    assert np.abs(found.theta - best).max() < (1e-7 if history == 1 else 1e-8)
 
 
 def test_it_finds_the_way_through_a_curved_valley() -> None:
@@ -104,6 +106,21 @@ def test_it_needs_about_as_many_evaluations_as_scipy() -> None:
         here, more = driven(f, here, memory)
         asked += more
     assert asked <= 1.5 * peer.nfev
+
+
+def test_the_first_trial_may_be_as_long_as_scipys() -> None:
+    f, start = logistic()
+    steps = iteration(start, *f(start), Memory(np.zeros((2, 10, len(start)))), first_step=1.0)
+    assert np.linalg.norm(next(steps) - start) == pytest.approx(1.0)
+    seen: list[Array] = []
+
+    def watched(theta: Array) -> tuple[float, Array]:
+        seen.append(theta.copy())
+        return f(theta)
+
+    optimize.minimize(watched, start, jac=True, method="L-BFGS-B")
+    steps = iteration(start, *f(start), Memory(np.zeros((2, 10, len(start)))), first_step=1.0)
+    assert next(steps) == pytest.approx(seen[1])
 
 
 @pytest.mark.parametrize("rate", [1e-3, 0.1, 30.0, 1e6])

@@ -39,6 +39,7 @@ CASES: list[list[Any]] = [
     [Adam()],
     [Adam(learning_rate=0.1, beta_1=0.5, beta_2=0.7, epsilon=1e-3), Adam()],
     [Adam(beta_1=0.0, beta_2=0.0), Adam(epsilon=1e-2)],
+    [Adam(epsilon=1e-2, epsilon_hat=True), Adam(epsilon=1e-2)],
     [AdamW(), AdamW()],
     [AdamW(learning_rate=0.1, weight_decay=0.3), AdamW(weight_decay=0.0), AdamW(beta_1=0.5)],
 ]

@@ -39,6 +39,12 @@ LAYERS: list[list[dict[str, Any]]] = [
     [{"units": 6, "activation": "silu", "batch_norm": True}, {"units": 4, "activation": "elu", "batch_norm": True}],
     [{"units": 6, "activation": "selu", "batch_norm": True, "dropout": 0.5}],
 ]
+SHUFFLES: list[dict[str, Any]] = [
+    {"method": "rows"},
+    {"method": "blocks", "block_rows": 7, "window_blocks": 4},
+    {"method": "rows"},
+    {"method": "blocks", "block_rows": 16, "window_blocks": 1},
+]
 BOUNDS: list[dict[str, Any]] = [
     {},
     {"regularization": {"l1": 0.001, "l2": 0.01}},
@@ -77,6 +83,7 @@ def single_cases() -> list[Case]:
         spread(LAYERS, count, 5),
         spread(BOUNDS, count, 6),
         spread([False, True], count, 7),
+        spread(SHUFFLES, count, 8),
         strict=True,
     )
     return [
@@ -93,11 +100,14 @@ def single_cases() -> list[Case]:
                     "schedule": schedule,
                     "early_stopping": stopping(task, monitor),
                     "layers": layers if piece > ROWS else without_norm(layers),
+                    "shuffle": shuffle,
                     **bounds,
                 }
             ],
         }
-        for (optimizer, (batch_size, piece)), task, precision, schedule, monitor, layers, bounds, weighted in options
+        for (optimizer, (batch_size, piece)), task, precision, schedule, monitor, layers, bounds, weighted, shuffle in (
+            options
+        )
     ]
 
 
@@ -121,6 +131,7 @@ def stack_cases() -> list[Case]:
                     "schedule": SCHEDULES[(3 * number + net) % len(SCHEDULES)],
                     "early_stopping": stopping(task, MONITORS[(number + net) % len(MONITORS)]),
                     "layers": [layer, {"units": 4}],
+                    "shuffle": SHUFFLES[number % len(SHUFFLES)],
                     **BOUNDS[number % len(BOUNDS)],
                 }
             )

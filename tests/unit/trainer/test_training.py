@@ -94,6 +94,11 @@ def test_training_follows_the_textbook(optimizer: str, batch_size: Any, engine: 
         )
 
 
+def test_adam_with_epsilon_before_the_correction(engine: str) -> None:
+    epsilon = {"epsilon": 0.01, "epsilon_hat": True}
+    compare("multiclass", "auto", engine, optimizer={"name": "adam", "learning_rate": 0.01, **epsilon})
+
+
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
@@ -112,6 +117,7 @@ def test_with_every_activation(activation: str, alpha: float | None, task: str, 
     [
         {"regularization": {"l1": 0.01}},
         {"regularization": {"l2": 0.03}, "batch_size": "full"},
+        {"regularization": {"l1": 0.1, "l2": 0.3, "per_row": True}, "batch_size": 7},
         {"regularization": {"l1": 0.01, "l2": 0.03, "max_norm": 0.7}},
         {"gradient_clip": {"by": "value", "limit": 0.02}},
         {"gradient_clip": {"by": "norm", "limit": 0.05}, "layers": NORMALIZED},
@@ -120,7 +126,7 @@ def test_with_every_activation(activation: str, alpha: float | None, task: str, 
         {"layers": [layer | {"dropout": 0.3} for layer in DEEP], "batch_size": 12},
         {"layers": [layer | {"dropout": 0.5} for layer in NORMALIZED], "regularization": {"l2": 0.1, "max_norm": 0.5}},
     ],
-    ids=["l1", "l2", "all penalties", "value", "norm", "global norm", "batch norm", "dropout", "much"],
+    ids=["l1", "l2", "per row", "all penalties", "value", "norm", "global norm", "batch norm", "dropout", "much"],
 )
 def test_with_what_keeps_a_network_in_bounds(task: str, loss: str, fields: dict[str, Any], engine: str) -> None:
     compare(task, loss, engine, **fields)

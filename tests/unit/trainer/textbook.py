@@ -176,8 +176,11 @@ class Textbook:
                 total += settings.l1 * np.abs(W).sum() + settings.l2 / 2 * (W**2).sum()
         return total
 
-    def gradients(self, delta: Array) -> dict[str, Array]:
-        """From the derivative of the loss by the last weighted sums (n, outputs), right after `forward`."""
+    def gradients(self, delta: Array, share: int = 1) -> dict[str, Array]:
+        """From the derivative of the loss by the last weighted sums (n, outputs), right after `forward`.
+
+        `share`: what the penalties are divided by.
+        """
         found: dict[str, Array] = {}
         for number in reversed(range(len(self.kept))):
             a, sums, z, mask = self.kept[number]
@@ -193,7 +196,7 @@ class Textbook:
                     delta = (dx - dx.mean(0) - x * (dx * x).mean(0)) / s
             W = self.arrays[f"layers.{number}.weight"]
             settings = self.spec.regularization
-            found[f"layers.{number}.weight"] = a.T @ delta + settings.l1 * np.sign(W) + settings.l2 * W
+            found[f"layers.{number}.weight"] = a.T @ delta + (settings.l1 * np.sign(W) + settings.l2 * W) / share
             found[f"layers.{number}.bias"] = delta.sum(0)
             delta = delta @ W.T
         return found
@@ -202,8 +205,9 @@ class Textbook:
         """One step; the loss before it."""
         self.step += 1
         z = self.forward(X, masks, learning=True)
-        loss = float(w @ self.row_losses(z, y)) + self.penalty()
-        gradients = self.clipped(self.gradients(self.row_slopes(z, y) * w[:, None]))
+        share = len(X) if self.spec.regularization.per_row else 1
+        loss = float(w @ self.row_losses(z, y)) + self.penalty() / share
+        gradients = self.clipped(self.gradients(self.row_slopes(z, y) * w[:, None], share))
         for name, g in gradients.items():
             self.arrays[name] -= self.change(name, g, eta)
         if (limit := self.spec.regularization.max_norm) is not None:
@@ -245,7 +249,8 @@ class Textbook:
         m = self.keep(name, "m", lambda m: b1 * m + (1 - b1) * g) / (1 - b1**self.step)
         v = self.keep(name, "v", lambda v: b2 * v + (1 - b2) * g**2) / (1 - b2**self.step)
         decay = eta * settings.weight_decay * self.arrays[name] if isinstance(settings, AdamW) else 0.0
-        return eta * m / (np.sqrt(v) + settings.epsilon) + decay
+        hat = isinstance(settings, Adam) and settings.epsilon_hat
+        return eta * m / (np.sqrt(v) + settings.epsilon / (np.sqrt(1 - b2**self.step) if hat else 1)) + decay
 
     def change_by_formula(self, name: str, g: Array, eta: float) -> Array:
         """The same by an optimizer that is not written out here."""

@@ -17,7 +17,7 @@ SETTINGS: Final[dict[str, tuple[str, ...]]] = {
     "nesterov": ("momentum",),
     "adagrad": ("epsilon",),
     "rmsprop": ("rho", "epsilon"),
-    "adam": ("beta_1", "beta_2", "epsilon"),
+    "adam": ("beta_1", "beta_2", "epsilon", "epsilon_hat"),
     "adamw": ("beta_1", "beta_2", "epsilon", "weight_decay"),
 }
 
@@ -36,7 +36,8 @@ def aim(code: int, settings: Any, eta: float, t: int) -> Any:
     elif code >= 5:
         a, b = settings[0], settings[1]
         root = sqrt((1 - b) / (1 - b**t))
-        rate, c = eta * (1 - a) / ((1 - a**t) * root), settings[2] / root
+        hat = code == 5 and settings[3] > 0
+        rate, c = eta * (1 - a) / ((1 - a**t) * root), settings[2] / (sqrt(1 - b) if hat else root)
     return rate, a, b, c
 
 
