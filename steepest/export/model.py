@@ -7,13 +7,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from steepest.data.conform import conformed
 from steepest.data.features import NumericFeature
 from steepest.data.preprocessing import Inputs, Preprocessing
 from steepest.data.raw import Record
-from steepest.data.table import NumericColumn, Table
+from steepest.data.table import NumericColumn, Rows, Table
 from steepest.data.target import Target
-from steepest.spec.answers import ClassPrediction, LabelsPrediction, Prediction, ValuePrediction, ValuesPrediction
 from steepest.spec.errors import DataUnusable, FieldProblem
+from steepest.spec.predictions import ClassPrediction, LabelsPrediction, Prediction, ValuePrediction, ValuesPrediction
 from steepest.spec.problems import raised
 from steepest.spec.resolved import ResolvedTrainSpec
 from steepest.trainer.evaluate import outputs
@@ -54,32 +55,56 @@ class Model:
             raise raised([FieldProblem(pointer="/task", detail="regression has no probabilities; use predict")])
         return self._probabilities(self._outputs(self._inputs(X)))
 
+    def predict_table(self, table: Table, rows: Rows) -> Inputs:
+        """Predictions of rows of a table that has the features, by name, in the form of `outputs_of`.
+
+        Raises:
+            DataUnusable: a column is missing, or of a kind that cannot serve.
+        """
+        return self.outputs_of(self.inputs_of(table, rows))
+
+    def inputs_of(self, table: Table, rows: Rows) -> Inputs:
+        """The inputs (n, width) of rows of a table that has the features, by name.
+
+        Raises:
+            DataUnusable: a column is missing, or of a kind that cannot serve.
+        """
+        return self.preprocessing.transform(*conformed(table, rows, self.preprocessing.features), self.spec.precision)
+
+    def outputs_of(self, inputs: Inputs) -> Inputs:
+        """Of inputs: probabilities (n, classes) or (n, labels), or values (n, columns) in the target's units."""
+        activations = self._outputs(inputs)
+        if self.spec.task == "regression":
+            return self.target.decode(activations).reshape(activations.shape)
+        return self._probabilities(activations)
+
     def predict_records(self, records: Sequence[Record]) -> list[Prediction]:
         """Predictions of raw JSON rows, named or in the order of the features.
 
         Raises:
             ValidationFailed: pointers `/rows/<i>/<name or index>`, the first 100 problems at once.
         """
-        activations = self._outputs(self.preprocessing.transform_records(records, self.spec.precision))
+        return self.told(self.outputs_of(self.preprocessing.transform_records(records, self.spec.precision)))
+
+    def told(self, outputs: Inputs) -> list[Prediction]:
+        """What `outputs_of` gives, as the API tells it."""
         names = self.target.names
         if self.spec.task == "regression":
-            values = self._decoded(activations).tolist()
             if len(names) == 1:
-                return [ValuePrediction(value=value) for value in values]
-            return [ValuesPrediction(values=dict(zip(names, row, strict=True))) for row in values]
-        probabilities = self._probabilities(activations)
+                return [ValuePrediction(value=value) for (value,) in outputs.tolist()]
+            return [ValuesPrediction(values=dict(zip(names, row, strict=True))) for row in outputs.tolist()]
         if self.spec.task == "multilabel":
             return [
                 LabelsPrediction(
                     labels=[name for name, probability in zip(names, row, strict=True) if probability > HALF],
                     probabilities=dict(zip(names, row, strict=True)),
                 )
-                for row in probabilities.tolist()
+                for row in outputs.tolist()
             ]
         labels = self.target.labels
         return [
             ClassPrediction(label=labels[code], probabilities=dict(zip(labels, row, strict=True)))
-            for code, row in zip(probabilities.argmax(axis=1).tolist(), probabilities.tolist(), strict=True)
+            for code, row in zip(outputs.argmax(axis=1).tolist(), outputs.tolist(), strict=True)
         ]
 
     def _inputs(self, X: NDArray[Any]) -> Inputs:

@@ -3,30 +3,17 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
+from steepest.inspect.drawing import document, text
 from steepest.inspect.scales import Scale, fitting, label, whole
 
 WIDTH, HEIGHT = 760, 400
 LEFT, RIGHT, TOP, BOTTOM = 64, 132, 76, 52
 LABEL_GAP = 34  # between the two names at the lines' ends: each is two rows of text
-STYLE = """
-.loss-curve { --paper: #ffffff; --ink: #1b2430; --faint: #66717f; --rule: #e6e9ee; --edge: #dfe3e9;
-  --training: #3b6fd8; --validation: #d9480f; font-family: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
-  font-size: 12px; font-variant-numeric: tabular-nums }
-@media (prefers-color-scheme: dark) { .loss-curve { --paper: #11161d; --ink: #e8ecf1; --faint: #98a3b1;
-  --rule: #232b36; --edge: #2a333f; --training: #7ea6ff; --validation: #ff9d66 } }
-.loss-curve .paper { fill: var(--paper); stroke: var(--edge) }
-.loss-curve text { fill: var(--faint) }
-.loss-curve .title { fill: var(--ink); font-size: 16px; font-weight: 600 }
-.loss-curve .rule { stroke: var(--rule) }
-.loss-curve .axis { stroke: var(--faint); stroke-opacity: .6 }
-.loss-curve .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round }
-.loss-curve .training { stroke: var(--training) }
+STYLE = """.loss-curve .training { stroke: var(--training) }
 .loss-curve .validation { stroke: var(--validation) }
 .loss-curve .dot.training { fill: var(--training) }
 .loss-curve .dot.validation { fill: var(--validation) }
-.loss-curve .name { font-weight: 600 }
 .loss-curve text.training { fill: var(--training); stroke: none }
 .loss-curve text.validation { fill: var(--validation); stroke: none }
 .loss-curve .best { stroke: var(--faint); stroke-dasharray: 2 4 }
@@ -86,7 +73,7 @@ def loss_curve(
     lines = [line for line in lines if line.strokes]
     if not lines:
         return _document(
-            title, "There is no loss to show yet.", [_text(WIDTH / 2, HEIGHT / 2, "no epochs yet", "middle")]
+            title, "There is no loss to show yet.", [text(WIDTH / 2, HEIGHT / 2, "no epochs yet", "middle")]
         )
     x = whole(numbers[0], numbers[-1], LEFT, WIDTH - RIGHT)
     y = fitting([loss for line in lines for _, loss in line.points], HEIGHT - BOTTOM, TOP)
@@ -105,12 +92,12 @@ def _axes(x: Scale, y: Scale) -> Iterable[str]:
     for tick in y.ticks:
         place = y(tick)
         yield f'<path class="rule" d="M{LEFT} {place:.1f}H{WIDTH - RIGHT}"/>'
-        yield _text(LEFT - 10, place + 4, label(tick), "end")
+        yield text(LEFT - 10, place + 4, label(tick), "end")
     yield f'<path class="axis" d="M{LEFT} {HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>'
     for tick in x.ticks:
         yield f'<path class="axis" d="M{x(tick):.1f} {HEIGHT - BOTTOM}v5"/>'
-        yield _text(x(tick), HEIGHT - BOTTOM + 20, label(tick), "middle")
-    yield _text(WIDTH - RIGHT, HEIGHT - 14, "epoch", "end")
+        yield text(x(tick), HEIGHT - BOTTOM + 20, label(tick), "middle")
+    yield text(WIDTH - RIGHT, HEIGHT - 14, "epoch", "end")
 
 
 def _path(line: _Line, x: Scale, y: Scale) -> Iterable[str]:
@@ -144,7 +131,7 @@ def _best(epoch: int, x: Scale) -> Iterable[str]:
     place = x(epoch)
     anchor = "start" if place < LEFT + 40 else "end" if place > WIDTH - RIGHT - 40 else "middle"
     yield f'<path class="best" d="M{place:.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
-    yield _text(place, TOP - 8, f"best: epoch {label(epoch)}", anchor)
+    yield text(place, TOP - 8, f"best: epoch {label(epoch)}", anchor)
 
 
 def _names(lines: Sequence[_Line], y: Scale) -> Iterable[str]:
@@ -156,8 +143,8 @@ def _names(lines: Sequence[_Line], y: Scale) -> Iterable[str]:
         places = [middle - LABEL_GAP / 2, middle + LABEL_GAP / 2]
     overflow = max(0.0, places[-1] + 16 - (HEIGHT - BOTTOM))
     for place, (_, loss, name) in zip(places, ends, strict=True):
-        yield _text(WIDTH - RIGHT + 14, place - overflow, name, "start", f"name {name}")
-        yield _text(WIDTH - RIGHT + 14, place - overflow + 15, label(loss), "start")
+        yield text(WIDTH - RIGHT + 14, place - overflow, name, "start", f"name {name}")
+        yield text(WIDTH - RIGHT + 14, place - overflow + 15, label(loss), "start")
 
 
 def _description(lines: Sequence[_Line], best_epoch: int | None) -> str:
@@ -170,24 +157,5 @@ def _description(lines: Sequence[_Line], best_epoch: int | None) -> str:
     return " ".join([*said, *([f"Epoch {best_epoch} was the best."] if best_epoch is not None else [])])
 
 
-def _text(x: float, y: float, words: str, anchor: str, kind: str = "") -> str:
-    named = f' class="{kind}"' if kind else ""
-    return f'<text{named} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
-
-
 def _document(title: str, description: str, body: Sequence[str], note: str | None = None) -> str:
-    head = [_text(24, 36, title, "start", "title"), *([_text(WIDTH - 24, 36, note, "end")] if note else [])]
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="loss-curve" viewBox="0 0 {WIDTH} {HEIGHT}" '
-            f'width="{WIDTH}" height="{HEIGHT}" role="img" aria-labelledby="loss-curve-title loss-curve-words">',
-            f'<title id="loss-curve-title">{escape(title)}</title>',
-            f'<desc id="loss-curve-words">{escape(description)}</desc>',
-            f"<style>{STYLE}</style>",
-            f'<rect class="paper" x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="10"/>',
-            *head,
-            *body,
-            "</svg>",
-            "",
-        ]
-    )
+    return document("loss-curve", title, description, body, width=WIDTH, height=HEIGHT, note=note, style=STYLE)

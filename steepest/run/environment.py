@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from steepest import __version__
-from steepest.spec.answers import Environment
+from steepest.spec.outcome import Environment
 from steepest.trainer.engines.blas import gemm, needs_scipy
 from steepest.trainer.engines.choice import Engine
 from steepest.trainer.engines.gpu import description

@@ -3,18 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.data.prepare import Prepared
-from steepest.export import npz, safetensors
+from steepest.export.formats import format_of
 from steepest.export.model import Model
-from steepest.spec.answers import Result
 from steepest.spec.errors import Diverged
 from steepest.spec.names import StoppedBy
+from steepest.spec.outcome import Result
 from steepest.spec.resolved import ResolvedTrainSpec
 from steepest.trainer.evaluate import evaluate
 from steepest.trainer.network import Network
@@ -22,8 +21,6 @@ from steepest.trainer.rows import Rows
 
 Record = dict[str, float | int | None]
 """An epoch under the public names of its figures."""
-
-FORMATS: Final[dict[str, ModuleType]] = {".safetensors": safetensors, ".npz": npz}
 
 
 @dataclass(frozen=True)
@@ -68,12 +65,13 @@ class Run:
         """Write weights, spec and preprocessing into one file.
 
         Args:
-            path: Ends in `.safetensors` or `.npz`, which chooses the format.
+            path: Ends in `.safetensors`, `.npz`, `.json`, `.onnx` or `.py`, which chooses the format.
 
         Raises:
             ValueError: the name ends otherwise.
+            ValidationFailed: the network is too large for the format, or ONNX is asked for and not installed.
         """
-        Path(path).write_bytes(_format(path).dump(self.model))
+        Path(path).write_bytes(format_of(path).dump(self.model))
 
 
 def load(path: str | Path) -> Run:
@@ -81,9 +79,12 @@ def load(path: str | Path) -> Run:
 
     Raises:
         InvalidRequest: the file holds no network.
-        ValueError: its name ends neither in `.safetensors` nor in `.npz`.
+        ValueError: its name ends in none of `.safetensors`, `.npz` and `.json`.
     """
-    return Run(_format(path).load(Path(path)))
+    load = format_of(path).load
+    if load is None:
+        raise ValueError(f"{path} is for other programs; a network is loaded from .safetensors, .npz or .json")
+    return Run(load(Path(path)))
 
 
 def result_of(
@@ -102,10 +103,3 @@ def result_of(
             measured = evaluate(network, theta, Rows(*rows), watch=watch)
             figures |= {f"{part}_loss": measured.loss, f"{part}_accuracy": measured.accuracy, f"{part}_r2": measured.r2}
     return Result(epochs=epochs, best_epoch=best_epoch, parameters=network.parameters, **figures)
-
-
-def _format(path: str | Path) -> ModuleType:
-    suffix = Path(path).suffix.lower()
-    if suffix not in FORMATS:
-        raise ValueError(f'the file name ends in "{suffix}"; it must end in {" or ".join(FORMATS)}')
-    return FORMATS[suffix]

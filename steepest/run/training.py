@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.data.facts import target_facts
-from steepest.data.prepare import Prepared, prepare
+from steepest.data.facts import input_width, parting_facts, parting_problems, target_facts
+from steepest.data.prepare import Prepared, check_monitor, prepare
 from steepest.data.schema import describe
 from steepest.data.table import WEIGHT, Table
 from steepest.data.target import rows_with
@@ -20,9 +20,10 @@ from steepest.run.environment import limited_threads
 from steepest.run.result import Record, Run, result_of
 from steepest.spec.errors import FieldProblem
 from steepest.spec.names import StoppedBy
+from steepest.spec.parting import PartingFacts
 from steepest.spec.problems import parse, raised
 from steepest.spec.resolve import Resolution, batch_rows, resolve
-from steepest.spec.training import TrainSpec
+from steepest.spec.training import Split, TrainSpec
 from steepest.trainer.arrays import Array
 from steepest.trainer.chunks import capacity_of, piece_rows, steps_in_time
 from steepest.trainer.engines.choice import choose, do_without_kernels, kernels
@@ -71,7 +72,8 @@ def train(
     """Train a network on arrays, or several; those of equal shape as stacks of up to 64, each as it would become alone.
 
     Args:
-        spec: What to do: a `TrainSpec` or a dict of its fields. A list of them gives a list of runs.
+        spec: What to do: a `TrainSpec` or a dict of its fields. A list of them gives a list of runs. X's columns are
+            `x0`, `x1`, ...; the one that `split.column` names is no feature, so rows to predict come without it.
         X: (n, d) numbers; NaN is a missing value.
         y: (n,) classes (numbers, booleans or text) or values; or (n, columns) labels (0 and 1, or booleans) or values.
         validation: X and y that measure each epoch, in place of a part split off.
@@ -91,7 +93,7 @@ def train(
     apart = None if validation is None else Table.from_arrays(np.asarray(validation[0]), np.asarray(validation[1]))
     resolutions = [_resolved(one, table, apart) for one in specs]
     runs: dict[int, Run] = {}
-    for numbers in _stacks(resolutions, len(table.features)):
+    for numbers in _stacks(resolutions, table, apart):
         stack = [resolutions[number] for number in numbers]
         runs |= zip(numbers, _train(stack, table, apart, on_epoch, progress), strict=True)
     if several:
@@ -119,10 +121,29 @@ def _resolved(spec: TrainSpec, table: Table, apart: Table | None) -> Resolution:
         detail = f'arrays have no column "{spec.loss.sample_weight}"; give the weights as the argument sample_weight'
         raise raised([FieldProblem(pointer="/loss/sample_weight", detail=detail)])
     rows = None if apart is None else len(rows_with(apart, apart.targets))
-    return resolve(spec, target_facts([describe(table, name) for name in table.targets], table.targets), rows)
+    facts = target_facts([describe(table, name) for name in table.targets], table.targets)
+    return resolve(spec, facts, rows, _parting(spec.split, table) if apart is None else None)
 
 
-def _stacks(resolutions: Sequence[Resolution], inputs: int) -> list[list[int]]:
+def _parting(split: Split, table: Table) -> PartingFacts | None:
+    """Facts about the column that the split goes by: one of X's, which is then no feature."""
+    if split.column is None:
+        return None
+    if split.column not in table.features:
+        detail = f'X has no column "{split.column}"; its columns are "{table.features[0]}" to "{table.features[-1]}"'
+        raise raised([FieldProblem(pointer="/split/column", detail=detail)])
+    column = describe(table, split.column)
+    if problems := parting_problems(column, split):
+        raise raised(problems)
+    return parting_facts([column], split)
+
+
+def _features(spec: TrainSpec, table: Table, apart: Table | None) -> tuple[str, ...]:
+    parting = spec.split.column if apart is None else None
+    return tuple(name for name in table.features if name != parting)
+
+
+def _stacks(resolutions: Sequence[Resolution], table: Table, apart: Table | None) -> list[list[int]]:
     """The numbers of the specs that train together."""
     if len(resolutions) == 1:
         return [[0]]
@@ -130,13 +151,20 @@ def _stacks(resolutions: Sequence[Resolution], inputs: int) -> list[list[int]]:
     for number, resolution in enumerate(resolutions):
         shape = shape_of(resolution.spec)
         alone = resolution.spec.optimizer.name == "lbfgs"
-        most = _most(resolution, inputs)
+        most = _most(resolution, _inputs(resolution, table, apart))
         numbers = next((found for known, found in groups if known == shape and len(found) < most), None)
         if numbers is None or alone:
             groups.append((shape, [number]))
         else:
             numbers.append(number)
     return [numbers for _, numbers in groups]
+
+
+def _inputs(resolution: Resolution, table: Table, apart: Table | None) -> int:
+    features, preprocess = _features(resolution.spec, table, apart), resolution.spec.preprocess
+    if not preprocess.missing_indicator:
+        return len(features)
+    return input_width([describe(table, name) for name in features], features, preprocess)
 
 
 def _most(resolution: Resolution, inputs: int) -> int:
@@ -166,7 +194,10 @@ def _train(
     """Runs of networks of one shape."""
     specs = [resolution.spec for resolution in resolutions]
     weight = WEIGHT if WEIGHT in table.index else None
-    data = prepare(table, specs[0], table.targets, table.features, resolutions[0].classes, apart, weight)
+    features = _features(specs[0], table, apart)
+    data = prepare(table, specs[0], table.targets, features, resolutions[0].classes, apart, weight)
+    for spec in specs:
+        check_monitor(spec, data)
     rows, validation = Rows(*data.training), Rows(*data.validation) if data.validation else None
     network = Network.of(specs[0], rows.X.shape[1], data.outputs)
     engine = choose(max(specs, key=lambda spec: spec.epochs), network, len(rows), len(specs))

@@ -76,7 +76,54 @@ def test_values_come_back_in_their_own_units() -> None:
         run.predict_proba(X)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "model.npz"])
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        {"numeric": "robust", "missing": "median", "missing_indicator": True},
+        {"numeric": "minmax", "missing": "constant", "missing_value": -1.0},
+        {"numeric": "none", "missing": "most_frequent", "missing_indicator": True},
+    ],
+)
+def test_arrays_are_preprocessed_in_every_way(
+    preprocess: dict[str, Any], tmp_path: Path, iris: tuple[np.ndarray, np.ndarray]
+) -> None:
+    X, y = iris
+    X = X.copy()
+    X[::7, 1] = np.nan
+    run, other = steepest.train(
+        [SMALL | {"preprocess": preprocess}, SMALL | {"preprocess": preprocess, "seed": 1}], X, y
+    )
+    assert other.spec.preprocess == run.spec.preprocess
+    assert run.model.preprocessing.width == 4 + preprocess.get("missing_indicator", False)
+    assert metrics.accuracy_score(y, run.predict(X)) > 0.85
+    run.save(tmp_path / "model.npz")
+    again = steepest.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(again.predict_proba(X), run.predict_proba(X))
+    rows = [[None if np.isnan(value) else value for value in row] for row in X.tolist()]
+    predictions = run.model.predict_records(rows)
+    assert [prediction.label for prediction in predictions] == run.predict(X).tolist()  # type: ignore[union-attr]  # classes
+
+
+def test_arrays_are_split_by_one_of_their_columns(iris: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = iris
+    people = np.arange(150) % 30
+    test = (people < 6).astype(float)
+    for column, split in ((people, {"method": "group"}), (test, {"method": "column"}), (people, {"method": "time"})):
+        wide = np.column_stack([X[:, :2], column, X[:, 2:]])
+        run = steepest.train(SMALL | {"split": {"column": "x2", **split}}, wide, y)
+        assert run.model.preprocessing.names == ("x0", "x1", "x3", "x4")
+        assert run.result is not None
+        assert None not in (run.result.validation_loss, run.result.test_loss)
+        assert run.predict(X).shape == (150,)
+    with pytest.raises(ValidationFailed, match='X has no column "x9"; its columns are "x0" to "x4"'):
+        steepest.train(SMALL | {"split": {"column": "x9", "method": "group"}}, wide, y)
+    with pytest.raises(ValidationFailed, match="is none of"):
+        steepest.train(SMALL | {"split": {"column": "x2", "method": "column"}}, wide, y)
+    apart = steepest.train(SMALL | {"split": {"column": "x2", "method": "column"}}, wide, y, validation=(wide, y))
+    assert apart.predict(wide).shape == (150,)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.npz", "model.json"])
 def test_a_saved_network_predicts_the_same(name: str, tmp_path: Path, iris: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = iris
     run = steepest.train(SMALL, X, y)
@@ -90,10 +137,14 @@ def test_a_saved_network_predicts_the_same(name: str, tmp_path: Path, iris: tupl
 
 def test_other_files_are_refused(tmp_path: Path, iris: tuple[np.ndarray, np.ndarray]) -> None:
     run = steepest.train({"epochs": 1}, *iris)
-    with pytest.raises(ValueError, match=r"\.safetensors or \.npz"):
+    with pytest.raises(ValueError, match=r"in \.safetensors, \.npz, \.onnx, \.json, \.py"):
         run.save(tmp_path / "model.pickle")
-    with pytest.raises(ValueError, match=r"\.safetensors or \.npz"):
+    with pytest.raises(ValueError, match=r"in \.safetensors, \.npz, \.onnx, \.json, \.py"):
         steepest.load(tmp_path / "model")
+    for name in ("model.onnx", "model.py"):
+        run.save(tmp_path / name)
+        with pytest.raises(ValueError, match=r"loaded from \.safetensors, \.npz or \.json"):
+            steepest.load(tmp_path / name)
     (tmp_path / "rubbish.npz").write_bytes(b"rubbish")
     with pytest.raises(InvalidRequest):
         steepest.load(tmp_path / "rubbish.npz")

@@ -61,5 +61,8 @@ def _model(
 ) -> Model:
     prepared = prepare(table, spec, targets, features, classes)
     network = Network.of(spec, prepared.preprocessing.width, prepared.outputs)
-    theta = np.random.default_rng(seed).normal(size=network.parameters).astype(spec.precision)
+    theta = np.random.default_rng(seed).normal(size=network.size).astype(spec.precision)
+    for norm in network.norms(theta[None]):
+        if norm is not None:
+            np.abs(norm.variance, norm.variance)
     return Model(network, theta, spec, prepared.preprocessing, prepared.target)

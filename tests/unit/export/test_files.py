@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from steepest.data.table import Table
+from steepest.export import json as exported_json
 from steepest.export import npz, safetensors
+from steepest.export.formats import FORMATS
 from steepest.export.model import Model
-from steepest.spec.errors import InvalidRequest
+from steepest.spec.errors import InvalidRequest, ValidationFailed
 from steepest.spec.resolved import ResolvedJobSpec
 
 Make = Callable[..., Model]
@@ -32,10 +35,10 @@ TARGETS = {
     "several values": np.random.default_rng(2).normal(size=(60, 3)),
     "labels": np.arange(60)[:, None] % [2, 3] == 0,
 }
-both = pytest.mark.parametrize("form", [safetensors, npz])
+all_that_load = pytest.mark.parametrize("form", [safetensors, npz, exported_json])
 
 
-@both
+@all_that_load
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_loaded_model_predicts_the_same(make: Make, form: ModuleType, data: st.DataObject) -> None:
@@ -60,7 +63,7 @@ def test_a_loaded_model_predicts_the_same(make: Make, form: ModuleType, data: st
     assert form.dump(loaded) == form.dump(model)
 
 
-@both
+@all_that_load
 def test_labels_travel_too(make: Make, mixed: Table, form: ModuleType, tmp_path: Path) -> None:
     model = make(mixed)
     path = tmp_path / "model"
@@ -115,18 +118,69 @@ def test_the_spec_of_a_job_comes_back_as_one(make: Make) -> None:
 
 AGAIN = """
 import pathlib, sys
-import {form} as form
-path = pathlib.Path(sys.argv[1])
-path.write_bytes(form.dump(form.load(path)))
+from steepest.export.formats import FORMATS
+folder = pathlib.Path(sys.argv[1])
+model = FORMATS["safetensors"].load(folder / "model")
+for name, form in FORMATS.items():
+    (folder / name).write_bytes(form.dump(model))
 """
 
 
-@both
-def test_another_process_writes_the_same_bytes(make: Make, mixed: Table, form: ModuleType, tmp_path: Path) -> None:
-    content = form.dump(make(mixed))
-    (tmp_path / "model").write_bytes(content)
-    subprocess.run([sys.executable, "-c", AGAIN.format(form=form.__name__), tmp_path / "model"], check=True)
-    assert (tmp_path / "model").read_bytes() == content
+def test_another_process_writes_the_same_bytes(make: Make, mixed: Table, tmp_path: Path) -> None:
+    model = make(mixed)
+    (tmp_path / "model").write_bytes(safetensors.dump(model))
+    environment = os.environ | {"PYTHONHASHSEED": "7"}
+    subprocess.run([sys.executable, "-c", AGAIN, tmp_path], check=True, env=environment)
+    for name, form in FORMATS.items():
+        assert (tmp_path / name).read_bytes() == form.dump(model)
+
+
+def test_json_has_layers_that_a_person_can_follow(make: Make, mixed: Table) -> None:
+    model = make(mixed, layers=[{"units": 3, "activation": "elu", "batch_norm": True}])
+    document = json.loads(exported_json.dump(model))
+    assert list(document) == ["version", "spec", "preprocessing", "target", "layers"]
+    hidden, output = document["layers"]
+    assert np.isfinite(hidden["weight"]).all()
+    assert (hidden["activation"], hidden["alpha"]) == ("elu", 1.0)
+    assert (output["activation"], output["alpha"]) == ("softmax", None)
+    assert np.shape(hidden["weight"]) == (model.preprocessing.width, 3)
+    assert np.shape(output["bias"]) == (3,)
+    arrays = model.network.arrays(model.theta)
+    np.testing.assert_array_equal(np.array(output["weight"], np.float32), arrays["layers.1.weight"])
+    assert document["spec"]["layers"][0]["batch_norm"] is True
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_json_keeps_every_bit_and_what_is_no_number(make: Make, precision: str) -> None:
+    model = make(X, TARGETS["values"], layers=[{"units": 50}], precision=precision)
+    bits = np.random.default_rng(8).integers(0, 256, model.theta.nbytes, dtype=np.uint8)
+    model.theta[:] = bits.view(precision)
+    model.theta[:5] = 0.0, np.nextafter(np.array(0, precision), 1), np.nan, np.inf, -np.inf
+    again = exported_json.load(exported_json.dump(model)).theta
+    np.testing.assert_array_equal(again, model.theta)
+    model.theta[~np.isfinite(model.theta)] = 1 / 3
+    np.testing.assert_array_equal(exported_json.load(exported_json.dump(model)).theta, model.theta)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"rubbish", b"[]", b"3", b"{}", b"\xff", b"[" * 100_000),
+        b'{"spec": {"precision": "float32"}, "layers": [3]}',
+        b'{"spec": {"precision": "float32", "layers": []}, "layers": [{"weight": [["x"]], "bias": [1]}]}',
+        b'{"version": 2, "spec": {"precision": "text", "layers": []}, "layers": []}',
+        b'{"version": 1, "spec": {"precision": "float32", "layers": []}, "layers": []}',
+    ],
+)
+def test_what_is_no_json_file_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        exported_json.load(content)
+
+
+def test_a_network_that_is_too_large_for_json_is_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exported_json, "MOST_BYTES", 100)
+    with pytest.raises(ValidationFailed, match="take safetensors"):
+        exported_json.dump(make(X, TARGETS["values"]))
 
 
 def with_metadata(**changes: Any) -> Callable[[bytes], bytes]:

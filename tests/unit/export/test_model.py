@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from steepest.data.features import NumericFeature
 from steepest.data.table import Table
 from steepest.export.model import Model
-from steepest.spec.answers import ClassPrediction, LabelsPrediction, ValuePrediction, ValuesPrediction
 from steepest.spec.errors import ValidationFailed
+from steepest.spec.predictions import ClassPrediction, LabelsPrediction, ValuePrediction, ValuesPrediction
 
 Make = Callable[..., Model]
 
