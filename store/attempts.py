@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, case, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from steepest.spec.answers import Environment, Result
 from steepest.spec.errors import JobError, Poison
 from steepest.spec.names import StoppedBy
+from steepest.spec.outcome import Environment, Result
 from steepest.spec.states import HELD, LEASE_EXPIRED, JobState
 from store import checkpoints, events
 from store.database import now

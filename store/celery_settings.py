@@ -11,12 +11,14 @@ from kombu import Exchange, Queue
 CPU: Final = "cpu"
 GPU: Final = "gpu"
 SHORT: Final = "short"
-"""Ingest and housekeeping: never behind a long job."""
+"""Ingest, computations about jobs, housekeeping: never behind a long job."""
 
 TRAIN: Final = "steepest.train"
 """The task that claims and trains the job whose id it is given."""
 INGEST: Final = "steepest.ingest"
 """The task that claims and reads the data set whose id it is given."""
+COMPUTE: Final = "steepest.compute"
+"""The task that claims and works out the long computation whose id it is given."""
 
 
 def celery_app(name: str, broker_url: str) -> Celery:
@@ -53,7 +55,7 @@ def celery_app(name: str, broker_url: str) -> Celery:
         task_create_missing_queues=False,
         task_default_queue=SHORT,
         task_queues=[Queue(queue, Exchange(queue), routing_key=queue) for queue in (CPU, GPU, SHORT)],
-        task_routes={TRAIN: {"queue": CPU}, INGEST: {"queue": SHORT}},
+        task_routes={TRAIN: {"queue": CPU}, INGEST: {"queue": SHORT}, COMPUTE: {"queue": SHORT}},
         enable_utc=True,
         timezone="UTC",
     )

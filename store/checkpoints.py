@@ -1,9 +1,9 @@
 """Checkpoints: the rows that say which bytes are a job's initial, best and last weights."""
 
 from collections.abc import Collection, Sequence
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
-from sqlalchemy import ColumnElement, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, bindparam, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from steepest.spec.errors import InvalidRequest
@@ -16,6 +16,14 @@ from store.pages import DEFAULT_LIMIT, Page
 Kind = Literal["initial", "best", "last"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _DIGITS: Final = 9
+
+_COLUMNS: Final = CheckpointRow.__table__.c
+_WEIGHTS: Final = {
+    kind: select(_COLUMNS.blob_id, _COLUMNS.sha256, _COLUMNS.bytes).where(
+        _COLUMNS.account_id == bindparam("account"), _COLUMNS.job_id == bindparam("job"), _COLUMNS[f"is_{kind}"]
+    )
+    for kind in KINDS
+}
 
 
 def save(
@@ -93,6 +101,29 @@ def find(session: Session, job: JobRow, which: str) -> CheckpointRow | None:
     return session.scalars(
         query.where(CheckpointRow.epoch == int(which)).order_by(None).order_by(CheckpointRow.step)
     ).first()
+
+
+class Weights(NamedTuple):
+    """Where stored weights are."""
+
+    blob_id: str
+    sha256: str
+    bytes: int
+
+
+def weights(session: Session, account_id: str, job_id: str, kind: Kind) -> Weights | None:
+    """The weights of a job's checkpoint of a kind, by one look at an index; None when there are none.
+
+    Each prediction asks, so the question is put together once and no row is made of the answer.
+    """
+    found = session.execute(_WEIGHTS[kind], {"account": account_id, "job": job_id}).first()
+    return None if found is None else Weights(*found)
+
+
+def for_predictions(job: JobRow) -> Kind:
+    """Which of a job's checkpoints predictions use."""
+    stopping = job.resolved_spec.early_stopping
+    return "best" if stopping is not None and stopping.restore_best else "last"
 
 
 def resume(session: Session, claim: Claim) -> CheckpointRow | None:

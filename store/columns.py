@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 from sqlalchemy import DateTime, Dialect, Enum, Float, String, Text, TypeDecorator
 
 Id = String(40).with_variant(String(40, collation="C"), "postgresql")
@@ -58,10 +58,11 @@ class Document(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
-    def __init__(self, kind: Any) -> None:
+    def __init__(self, kind: Any, config: ConfigDict | None = None) -> None:
+        """`config` is that of a union, which does not take it from its members."""
         super().__init__()
         self.kind = kind
-        self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
+        self._adapter: TypeAdapter[Any] = TypeAdapter(kind, config=config)
 
     def __repr__(self) -> str:
         return "Text()"

@@ -8,10 +8,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session
 
-from steepest.spec.answers import Column
-from steepest.spec.errors import Conflict, JobError, JobFailed, NotFound
+from steepest.spec.columns import Column, ColumnChange, Role
+from steepest.spec.errors import Conflict, FieldProblem, JobError, JobFailed, NotFound
+from steepest.spec.ingest import IngestOptions
+from steepest.spec.problems import pointer_to, raised, suggestion
 from steepest.spec.states import TERMINAL, DatasetState, JobState
-from store import blobs, ids
+from store import blobs, computations, ids
 from store.database import now
 from store.fence import FencedOff
 from store.models import DatasetRow, JobRow
@@ -50,6 +52,7 @@ def create(
     name: str,
     format: str,  # noqa: A002 (the field's name)
     content_type: str | None = None,
+    options: IngestOptions | None = None,
 ) -> DatasetRow:
     """Save a data set over a complete blob. The caller announces it, once this transaction is committed.
 
@@ -66,6 +69,7 @@ def create(
         status=DatasetState.VALIDATING,
         format=format,
         content_type=content_type,
+        options=options,
         bytes=blob.size,
         sha256=blob.sha256 or "",
         warnings=[],
@@ -102,16 +106,69 @@ def page(session: Session, account_id: str, limit: int = DEFAULT_LIMIT, after: s
     return newest_first(session, query, DatasetRow.id, ids.DATASET, limit, after)
 
 
-def rename(session: Session, account_id: str, dataset_id: str, name: str) -> DatasetRow:
-    """Give a data set another name.
+def change(
+    session: Session,
+    account_id: str,
+    dataset_id: str,
+    name: str | None = None,
+    columns: Mapping[str, ColumnChange] | None = None,
+) -> DatasetRow:
+    """Rename a data set, and say what its columns are.
+
+    A column that is to have another kind has its file read again: the data set is then `validating`, and the caller
+    announces it, once this transaction is committed.
+
+    Args:
+        session: A transaction that writes.
+        account_id: Whose data set it is.
+        dataset_id: The data set's id.
+        name: A new name; None leaves the one it has.
+        columns: By name; of each, the fields that are set.
 
     Raises:
         NotFound: the account has no such data set.
+        ValidationFailed: there is no such column; pointers `/columns/<name>`.
+        Conflict: the data set is being read, or a job that is not over needs the kinds that it has.
     """
-    row = get(session, account_id, dataset_id)
-    row.name = name
+    row = _locked(session, account_id, dataset_id)
+    if name is not None:
+        row.name = name
+    if columns:
+        _change_columns(session, row, columns)
     session.flush()
     return row
+
+
+def _change_columns(session: Session, row: DatasetRow, changes: Mapping[str, ColumnChange]) -> None:
+    if row.status is DatasetState.VALIDATING:
+        raise Conflict(
+            "The data set is being read; its columns can be changed once it is ready or failed.", state=row.status.value
+        )
+    known = None if row.columns is None else [column.name for column in row.columns]
+    if known is not None and (unknown := [name for name in changes if name not in known]):
+        raise raised([_unknown_column(name, known) for name in unknown])
+    before = row.kinds
+    merged = dict(row.changes or {})
+    for name, change in changes.items():
+        fields = {field: getattr(change, field) for field in change.model_fields_set}
+        merged[name] = merged.get(name, ColumnChange()).model_copy(update=fields)
+    row.changes = merged
+    if row.kinds != before:
+        _check_unused(session, row, "change the kinds of its columns")
+        row.status, row.error, row.finished_at = DatasetState.VALIDATING, None, None
+        row.failures, row.announcements, row.announce_at = 0, 1, now(session) + FIRST_REMINDER
+    if row.columns is not None:
+        row.columns = with_roles(row.columns, row.roles)
+
+
+def with_roles(columns: Sequence[Column], roles: Mapping[str, Role]) -> list[Column]:
+    """The columns with the roles that people gave them."""
+    return [column.model_copy(update={"role": roles.get(column.name, "feature")}) for column in columns]
+
+
+def _unknown_column(name: str, known: Sequence[str]) -> FieldProblem:
+    detail = f'the data set has no column "{name}"{suggestion(name, known)}'
+    return FieldProblem(pointer=pointer_to(["columns", name]), detail=detail)
 
 
 def delete(session: Session, account_id: str, dataset_id: str) -> None:
@@ -119,21 +176,10 @@ def delete(session: Session, account_id: str, dataset_id: str) -> None:
 
     Raises:
         NotFound: the account has no such data set.
-        Conflict: a job that is not over needs it.
+        Conflict: a job or a computation that is not over needs it.
     """
-    query = select(DatasetRow).where(DatasetRow.account_id == account_id, DatasetRow.id == dataset_id)
-    row = session.scalars(query.with_for_update()).first()
-    if row is None:
-        raise NotFound(f"There is no data set {dataset_id}.")
-    alive = sorted(frozenset(JobState) - TERMINAL)
-    needs = select(JobRow.id, JobRow.status).where(JobRow.account_id == account_id, JobRow.dataset_id == dataset_id)
-    job = session.execute(needs.where(JobRow.status.in_(alive)).limit(1)).first()
-    if job is not None:
-        raise Conflict(
-            f"The data set is in use: the job {job.id} is {job.status.value}. Cancel the job or wait for its end, then "
-            "delete the data set.",
-            state=row.status.value,
-        )
+    row = _locked(session, account_id, dataset_id)
+    _check_unused(session, row, "delete the data set")
     session.delete(row)
     blobs.let_go(session, [row.blob_id])
 
@@ -159,14 +205,21 @@ def renew(session: Session, claim: DatasetClaim, lease_seconds: float) -> bool:
 
 
 def mark_ready(
-    session: Session, claim: DatasetClaim, rows: int, columns: Sequence[Column], warnings: Sequence[str] = ()
+    session: Session,
+    claim: DatasetClaim,
+    rows: int,
+    columns: Sequence[Column],
+    warnings: Sequence[str] = (),
+    image_shape: Sequence[int] | None = None,
 ) -> DatasetRow:
     """The data set was read whole.
 
     Raises:
         FencedOff: the attempt no longer holds the data set, or the data set is gone.
     """
-    values = {"rows": rows, "columns": list(columns), "warnings": list(warnings)}
+    roles = claim.dataset.roles  # none can change while the data set is being read
+    values: dict[str, Any] = {"rows": rows, "columns": with_roles(columns, roles), "warnings": list(warnings)}
+    values["image_shape"] = None if image_shape is None else list(image_shape)
     return _end(session, claim, {"status": DatasetState.READY, **values})
 
 
@@ -212,6 +265,36 @@ def overdue(session: Session, most: int = 100) -> list[tuple[str, int]]:
     """Data sets whose lease has run out, each with the attempt that held it."""
     query = select(DatasetRow.id, DatasetRow.attempt).where(DatasetRow.lease_until <= now(session))
     return [(dataset_id, attempt) for dataset_id, attempt in session.execute(query.limit(most))]
+
+
+def _locked(session: Session, account_id: str, dataset_id: str) -> DatasetRow:
+    query = select(DatasetRow).where(DatasetRow.account_id == account_id, DatasetRow.id == dataset_id)
+    row = session.scalars(query.with_for_update()).first()
+    if row is None:
+        raise NotFound(f"There is no data set {dataset_id}.")
+    return row
+
+
+def _check_unused(session: Session, row: DatasetRow, what: str) -> None:
+    """Refuse what a job that is not over would not bear."""
+    alive = sorted(frozenset(JobState) - TERMINAL)
+    needs = select(JobRow.id, JobRow.status).where(
+        JobRow.account_id == row.account_id, JobRow.dataset_id == row.id, JobRow.status.in_(alive)
+    )
+    job = session.execute(needs.limit(1)).first()
+    if job is not None:
+        raise Conflict(
+            f"The data set is in use: the job {job.id} is {job.status.value}. Cancel the job or wait for its end, then "
+            f"{what}.",
+            state=row.status.value,
+        )
+    computation = computations.using(session, row.account_id, row.id)
+    if computation is not None:
+        raise Conflict(
+            f"The data set is in use: {computation.id} of the job {computation.job_id} is {computation.status.value}. "
+            f"Wait for its end, then {what}.",
+            state=row.status.value,
+        )
 
 
 class IngestLost(JobFailed):

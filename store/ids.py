@@ -6,7 +6,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Final
 
-BLOB, DATASET, JOB, KEY = "blob", "ds", "job", "key"
+BLOB, COMPUTATION, DATASET, JOB, KEY = "blob", "cmp", "ds", "job", "key"
 
 _HEX = frozenset("0123456789abcdef")
 _RANDOM_BITS: Final = 62

@@ -13,7 +13,7 @@ from steepest.spec.errors import Conflict, FieldProblem, NotFound, ValidationFai
 from steepest.spec.job import JobSpec
 from steepest.spec.resolved import ResolvedJobSpec
 from steepest.spec.states import HELD, MEANING, TERMINAL, DatasetState, JobState
-from store import blobs, events, ids
+from store import blobs, computations, events, ids, lineage, splits
 from store.database import now
 from store.models import CheckpointRow, DatasetRow, JobRow, LabelRow
 from store.pages import DEFAULT_LIMIT, Page, newest_first
@@ -73,6 +73,7 @@ def submit(
     session.add(row)
     session.flush()
     _save_labels(session, row)
+    lineage.record(session, row)
     events.record(session, row, "job.queued", moment, status=JobState.QUEUED)
     return row
 
@@ -163,7 +164,7 @@ def cancel(session: Session, account_id: str, job_id: str) -> JobRow:
 
 
 def delete(session: Session, account_id: str, job_id: str) -> None:
-    """Remove a finished job with its history, events and checkpoints, and the bytes that nothing else refers to.
+    """Remove a finished job with its history, events, checkpoints and computations, and bytes that nothing else needs.
 
     Raises:
         NotFound: the account has no such job.
@@ -184,8 +185,10 @@ def delete(session: Session, account_id: str, job_id: str) -> None:
             CheckpointRow.account_id == account_id, CheckpointRow.job_id == job_id
         )
     ).all()
+    split, files = splits.find(session, account_id, job_id), computations.blobs_of(session, account_id, job_id)
     session.execute(delete_from(JobRow).where(*owned).execution_options(synchronize_session=False))
-    blobs.let_go(session, (blob_id for pair in stored for blob_id in pair))
+    held = [*files, *(blob_id for pair in stored for blob_id in pair), split.blob_id if split else None]
+    blobs.let_go(session, held)
 
 
 def _save_labels(session: Session, row: JobRow) -> None:

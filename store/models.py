@@ -5,7 +5,7 @@ Where an index does not begin with the account, the reconciler walks it, which s
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -24,15 +24,34 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from steepest.spec.answers import Column, Environment, Result
+from steepest.spec.answer import Answer
+from steepest.spec.columns import Column, ColumnChange, ColumnKind, Role
 from steepest.spec.errors import JobError
+from steepest.spec.figures import EvaluationResult, PredictionResult
+from steepest.spec.ingest import IngestOptions
 from steepest.spec.job import JobSpec
+from steepest.spec.outcome import Environment, Result
 from steepest.spec.resolved import ResolvedJobSpec
-from steepest.spec.states import HELD, TERMINAL, DatasetState, JobState
+from steepest.spec.states import HELD, TERMINAL, ComputationState, DatasetState, JobState
 from store.columns import Document, Figure, Id, UtcTime, state_type
 
 DEFAULT_ACCOUNT = "acc_00000000000070008000000000000001"
 """The account that every installation begins with; the first migration creates it."""
+
+
+HELD_OUT: Final = "held_out"
+"""The evaluation that comes with a job."""
+
+
+class ComputationKind(StrEnum):
+    """What a long computation works out about a job."""
+
+    EVALUATION = "evaluation"
+    PREDICTION = "prediction"
+
+
+ComputationResult = EvaluationResult | PredictionResult
+"""What came out of a long computation, beside a file."""
 
 
 class BlobState(StrEnum):
@@ -182,6 +201,21 @@ class DatasetRow(Base):
     announce_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When the next message about it is due, if nobody has claimed it by then."""
     announcements: Mapped[int] = mapped_column(Integer, default=0)
+    options: Mapped[IngestOptions | None] = mapped_column(Document(IngestOptions))
+    """How the file is read; null: as its format says."""
+    image_shape: Mapped[list[int] | None] = mapped_column(Document(list[int]))
+    changes: Mapped[dict[str, ColumnChange] | None] = mapped_column(Document(dict[str, ColumnChange]))
+    """What people said of columns, by name."""
+
+    @property
+    def kinds(self) -> dict[str, ColumnKind]:
+        """What columns are to be read as, whatever they look like."""
+        return {name: change.kind for name, change in sorted((self.changes or {}).items()) if change.kind is not None}
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """What columns are for, where somebody said so."""
+        return {name: change.role for name, change in (self.changes or {}).items() if change.role is not None}
 
 
 class JobRow(Base):
@@ -253,6 +287,29 @@ class JobRow(Base):
     stopped_by: Mapped[str | None] = mapped_column(String(32))
     error: Mapped[JobError | None] = mapped_column(Document(JobError))
     result: Mapped[Result | None] = mapped_column(Document(Result))
+
+
+class LineageRow(Base):
+    """What a job's weights come from, as hashes. A table of its own: jobs of older releases have none."""
+
+    __tablename__ = "lineages"
+    __table_args__ = (
+        ForeignKeyConstraint(["account_id", "job_id"], ["jobs.account_id", "jobs.id"], ondelete="CASCADE"),
+        CheckConstraint("code_sha256 IS NULL OR code_version IS NOT NULL", name="code_has_version"),
+        # Earlier jobs that came from the same, newest first.
+        Index("ix_lineages_search", "account_id", "spec_sha256", "dataset_sha256", "code_sha256", "job_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    account_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    job_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    dataset_sha256: Mapped[str] = mapped_column(String(64))
+    columns_sha256: Mapped[str] = mapped_column(String(64))
+    spec_sha256: Mapped[str] = mapped_column(String(64))
+    split_sha256: Mapped[str | None] = mapped_column(String(64))
+    code_version: Mapped[str | None] = mapped_column(String(64))
+    code_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Null until an attempt begins, and where attempts went on from one another with different code."""
 
 
 class LabelRow(Base):
@@ -350,6 +407,76 @@ class CheckpointRow(Base):
     """The trainer's state, from which an attempt resumes; null where none can."""
     bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ComputationRow(Base):
+    """Something long that is worked out about a job: how good it is on other rows, what it predicts of them."""
+
+    __tablename__ = "computations"
+    __table_args__ = (
+        UniqueConstraint("account_id", "id"),
+        ForeignKeyConstraint(["account_id", "job_id"], ["jobs.account_id", "jobs.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["account_id", "blob_id"], ["blobs.account_id", "blobs.id"]),
+        CheckConstraint("attempt >= 0 AND failures >= 0 AND announcements >= 0", name="counters"),
+        CheckConstraint(_iff("lease_until IS NOT NULL", "status = 'running'"), name="lease"),
+        CheckConstraint(_iff("worker IS NOT NULL", "status = 'running'"), name="worker"),
+        CheckConstraint(_iff("announce_at IS NOT NULL", "status = 'queued'"), name="waits"),
+        CheckConstraint(_iff("finished_at IS NOT NULL", "status IN ('succeeded', 'failed')"), name="finished"),
+        CheckConstraint(_iff("error IS NOT NULL", "status = 'failed'"), name="failed_has_error"),
+        CheckConstraint(_iff("result IS NOT NULL", "status = 'succeeded'"), name="succeeded_has_result"),
+        Index("ix_computations_account_id_job_id_kind_id", "account_id", "job_id", "kind", "id"),
+        Index("ix_computations_account_id_dataset_id", "account_id", "dataset_id"),
+        Index("ix_computations_account_id_blob_id", "account_id", "blob_id"),
+        Index("uq_computations_name", "account_id", "job_id", "name", unique=True, **_where("name IS NOT NULL")),
+        Index("ix_computations_lease_until", "lease_until"),
+        Index("ix_computations_announce_at", "announce_at"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    account_id: Mapped[str] = _account()
+    job_id: Mapped[str] = mapped_column(Id)
+    kind: Mapped[str] = mapped_column(String(32))
+    """A `ComputationKind`; text, so that a later release may bring others without a change of the table."""
+    name: Mapped[str | None] = mapped_column(String(32))
+    """`held_out`, of the evaluation that comes with the job; null of what was asked for."""
+    dataset_id: Mapped[str | None] = mapped_column(Id)
+    """Whose rows it is about. No foreign key: it outlives the data set."""
+    parameters: Mapped[dict[str, Any]] = mapped_column(Document(dict[str, Any]))
+    status: Mapped[ComputationState] = mapped_column(state_type(ComputationState, "status"))
+    result: Mapped[ComputationResult | None] = mapped_column(Document(ComputationResult, Answer.model_config))
+    blob_id: Mapped[str | None] = mapped_column(Id)
+    """The file that came out, where one did."""
+    error: Mapped[JobError | None] = mapped_column(Document(JobError))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    """The fencing token, as a job's."""
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    worker: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    announce_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When the next message about it is due, if nobody has claimed it by then."""
+    announcements: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class SplitRow(Base):
+    """Which rows of its data set a job trains on, validates and tests with."""
+
+    __tablename__ = "splits"
+    __table_args__ = (
+        ForeignKeyConstraint(["account_id", "job_id"], ["jobs.account_id", "jobs.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["account_id", "blob_id"], ["blobs.account_id", "blobs.id"]),
+        Index("ix_splits_account_id_blob_id", "account_id", "blob_id"),
+    )
+
+    account_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    job_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    blob_id: Mapped[str] = mapped_column(Id)
+    """The row numbers, as they are downloaded."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of the row numbers."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

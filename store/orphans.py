@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.database import Database, now
-from store.models import BlobRow, BlobState, CheckpointRow, ChunkRow, DatasetRow
+from store.models import BlobRow, BlobState, CheckpointRow, ChunkRow, ComputationRow, DatasetRow, SplitRow
 
 _CHUNKS_PER_TRANSACTION = 32
 
@@ -15,6 +15,8 @@ def mark(session: Session, *conditions: ColumnElement[bool]) -> int:
         exists().where(DatasetRow.account_id == BlobRow.account_id, DatasetRow.blob_id == BlobRow.id),
         exists().where(CheckpointRow.account_id == BlobRow.account_id, CheckpointRow.blob_id == BlobRow.id),
         exists().where(CheckpointRow.account_id == BlobRow.account_id, CheckpointRow.state_blob_id == BlobRow.id),
+        exists().where(ComputationRow.account_id == BlobRow.account_id, ComputationRow.blob_id == BlobRow.id),
+        exists().where(SplitRow.account_id == BlobRow.account_id, SplitRow.blob_id == BlobRow.id),
     )
     statement = (
         update(BlobRow)

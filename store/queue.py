@@ -11,7 +11,7 @@ from kombu.exceptions import KombuError, OperationalError
 from redis.exceptions import RedisError
 
 from steepest.spec.errors import Unavailable
-from store.celery_settings import CPU, GPU, INGEST, SHORT, TRAIN, celery_app
+from store.celery_settings import COMPUTE, CPU, GPU, INGEST, SHORT, TRAIN, celery_app
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +35,10 @@ class Queue:
     def announce_dataset(self, dataset_id: str) -> None:
         """Say that a data set waits to be read. Never fails: the reconciler will say it again."""
         self._send(INGEST, SHORT, dataset_id)
+
+    def announce_computation(self, computation_id: str) -> None:
+        """Say that a long computation is queued. Never fails: the reconciler will say it again."""
+        self._send(COMPUTE, SHORT, computation_id)
 
     def ping(self) -> None:
         """Ask the broker for a sign of life.

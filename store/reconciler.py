@@ -7,17 +7,21 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from enum import StrEnum
+from functools import partial
+from typing import Final, Protocol
 
 import structlog
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from steepest.spec.errors import SteepestError, Unavailable
-from store import attempts, datasets, idempotency, logs, orphans, workers
+from store import attempts, computations, datasets, idempotency, logs, orphans, workers
 from store.database import Database, now
-from store.models import DatasetRow, JobRow
+from store.models import ComputationRow, DatasetRow, JobRow
 from store.queue import Queue
 from store.settings import Settings
 
@@ -29,6 +33,23 @@ MOST_AT_ONCE: Final = 500
 HOUSEKEEPING_SECONDS: Final = 60.0
 """How often what is merely untidy is cleared away."""
 SILENT: Final = timedelta(days=1)
+
+Announced = JobRow | DatasetRow | ComputationRow
+
+
+class _Leased(Protocol):
+    """A module of the store whose rows workers hold by leases."""
+
+    def overdue(self, session: Session) -> list[tuple[str, int]]:
+        """Rows whose lease has run out, each with the attempt that held it."""
+        ...
+
+    def expire(self, session: Session, row_id: str, attempt: int, /) -> StrEnum | None:
+        """Take a row from its attempt; its state, None when there was nothing to take."""
+        ...
+
+
+_LEASED: Final[Mapping[str, _Leased]] = {"job": attempts, "dataset": datasets, "computation": computations}
 
 
 @dataclass(frozen=True)
@@ -81,33 +102,20 @@ class Reconciler:
 
     def _expire(self) -> int:
         with self._database.read() as session:
-            jobs, sets = attempts.overdue(session), datasets.overdue(session)
+            lost = [(what, module, each) for what, module in _LEASED.items() for each in module.overdue(session)]
         expired = 0
-        for job_id, attempt in jobs:
+        for what, module, (row_id, attempt) in lost:
             with self._database.write() as session:
-                state = attempts.expire(session, job_id, attempt)
+                state = module.expire(session, row_id, attempt)
             if state is not None:
                 expired += 1
-                log.warning("lease_expired", job=job_id, attempt=attempt, state=state.value)
-        for dataset_id, attempt in sets:
-            with self._database.write() as session:
-                outcome = datasets.expire(session, dataset_id, attempt)
-            if outcome is not None:
-                expired += 1
-                log.warning("lease_expired", dataset=dataset_id, attempt=attempt, state=outcome.value)
+                log.warning("lease_expired", **{what: row_id}, attempt=attempt, state=state.value)
         return expired
 
     def _announce(self) -> int:
         """Announce what is due and not waiting in the broker already. What was just taken from a lost lease is due."""
-        with self._database.read() as session:
-            moment = now(session)
-            jobs = session.execute(
-                select(JobRow.id, JobRow.device).where(JobRow.announce_at <= moment).limit(MOST_AT_ONCE)
-            ).all()
-            sets = session.scalars(
-                select(DatasetRow.id).where(DatasetRow.announce_at <= moment).limit(MOST_AT_ONCE)
-            ).all()
-        if not jobs and not sets:
+        due = self._due()
+        if not due:
             return 0
         try:
             waiting = self._queue.waiting()
@@ -115,19 +123,31 @@ class Reconciler:
             log.warning("broker_unavailable", reason=error.detail)
             return 0
         announced = 0
-        for job_id, device in jobs:
-            due = self._postpone(JobRow, job_id)
-            if due and waiting is not None and job_id not in waiting:
-                self._queue.announce_job(job_id, device)
-                announced += 1
-        for dataset_id in sets:
-            due = self._postpone(DatasetRow, dataset_id)
-            if due and waiting is not None and dataset_id not in waiting:
-                self._queue.announce_dataset(dataset_id)
+        for table, row_id, announce in due:
+            if self._postpone(table, row_id) and waiting is not None and row_id not in waiting:
+                announce()
                 announced += 1
         return announced
 
-    def _postpone(self, table: type[JobRow] | type[DatasetRow], row_id: str) -> bool:
+    def _due(self) -> list[tuple[type[Announced], str, Callable[[], None]]]:
+        """What is to be announced: its table, its id, and how it is done."""
+        queue = self._queue
+        with self._database.read() as session:
+            moment = now(session)
+            jobs = session.execute(
+                select(JobRow.id, JobRow.device).where(JobRow.announce_at <= moment).limit(MOST_AT_ONCE)
+            ).all()
+            sets, asked = (
+                session.scalars(select(table.id).where(table.announce_at <= moment).limit(MOST_AT_ONCE)).all()
+                for table in (DatasetRow, ComputationRow)
+            )
+        return [
+            *((JobRow, job_id, partial(queue.announce_job, job_id, device)) for job_id, device in jobs),
+            *((DatasetRow, row_id, partial(queue.announce_dataset, row_id)) for row_id in sets),
+            *((ComputationRow, row_id, partial(queue.announce_computation, row_id)) for row_id in asked),
+        ]
+
+    def _postpone(self, table: type[Announced], row_id: str) -> bool:
         """Set the next announcement's time, each time later; False when another reconciler has, or it was claimed."""
         with self._database.write() as session:
             moment = now(session)

@@ -41,6 +41,10 @@ class Limits:
     columns: int = 10_000
     parameters: int = 100_000_000
     epochs: int = 1_000_000
+    memory_bytes: int = 4 << 30
+    """Inputs of training rows up to this size are shuffled whole; larger ones by blocks, as they are read from disk."""
+    input_bytes: int = 16 << 30
+    """Inputs of all rows of a job: what a worker prepares on its disk."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -70,6 +74,8 @@ class Settings:
     """Jobs that one worker trains at once."""
     cache_bytes: int = 20 << 30
     """How much ingested data a worker's machine keeps."""
+    model_bytes: int = 1 << 30
+    """How much of networks' weights one API process keeps loaded for predictions: the largest by default, or many."""
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
@@ -99,6 +105,7 @@ class Settings:
             threads=_read(given, "THREADS", _positive, cls.threads),
             slots=_read(given, "SLOTS", _positive, os.cpu_count() or 1),
             cache_bytes=_read(given, "CACHE_BYTES", _positive, cls.cache_bytes),
+            model_bytes=_read(given, "MODEL_BYTES", _positive, cls.model_bytes),
             limits=Limits.from_environment(given),
         )
 

@@ -5,11 +5,13 @@ import math
 import pytest
 from sqlalchemy.orm import Session
 
-from steepest.spec.errors import Conflict, DataUnusable, NotFound
+from steepest.spec.columns import ColumnChange
+from steepest.spec.errors import Conflict, DataUnusable, NotFound, ValidationFailed
 from steepest.spec.states import DatasetState
 from store import attempts, datasets, jobs, orphans
 from store.datasets import DatasetClaim
 from store.fence import FencedOff
+from store.models import DatasetRow
 from tests.unit.store.world import COLUMNS, LEASE, RESULT, World
 
 ERROR = DataUnusable("Line 3 has 2 fields, the header has 3.").error()
@@ -161,9 +163,80 @@ def test_a_data_set_may_be_deleted_while_it_is_read(world: World) -> None:
 def test_data_sets_are_listed_newest_first_and_renamed(world: World) -> None:
     made = [world.upload(bytes([number])).id for number in range(3)]
     with world.database.write() as session:
-        datasets.rename(session, world.account_id, made[0], "other")
+        datasets.change(session, world.account_id, made[0], "other")
     with world.database.read() as session:
         first = datasets.page(session, world.account_id, limit=2)
         second = datasets.page(session, world.account_id, limit=2, after=first.next)
     assert [row.id for row in [*first.rows, *second.rows]] == made[::-1]
     assert second.rows[0].name == "other"
+
+
+def changed(world: World, dataset_id: str, **changes: dict[str, str | None]) -> DatasetRow:
+    columns = {name: ColumnChange.model_validate(change) for name, change in changes.items()}
+    with world.database.write() as session:
+        return datasets.change(session, world.account_id, dataset_id, columns=columns)
+
+
+def roles(row: DatasetRow) -> dict[str, str]:
+    return {column.name: column.role for column in row.columns or []}
+
+
+def test_a_role_counts_at_once_and_is_kept_when_the_file_is_read_again(world: World) -> None:
+    made = world.dataset().id
+    row = changed(world, made, x={"role": "ignored"})
+    assert (row.status, roles(row)) == (DatasetState.READY, {"x": "ignored", "y": "feature"})
+    row = changed(world, made, x={"kind": "categorical"})
+    assert (row.status, row.kinds) == (DatasetState.VALIDATING, {"x": "categorical"})
+    with world.database.write() as session:
+        claim = datasets.claim(session, made, "worker", LEASE)
+        assert claim is not None
+        assert claim.dataset.kinds == {"x": "categorical"}
+        row = datasets.mark_ready(session, claim, 2, COLUMNS)
+    assert roles(row) == {"x": "ignored", "y": "feature"}
+    assert roles(changed(world, made, x={"role": None})) == {"x": "feature", "y": "feature"}
+
+
+def test_a_kind_that_is_what_it_was_has_nothing_read_again(world: World) -> None:
+    made = world.dataset().id
+    assert changed(world, made, x={"kind": None}).status is DatasetState.READY
+    assert changed(world, made, x={"kind": "text"}).status is DatasetState.VALIDATING
+
+
+def test_a_data_set_that_is_read_again_is_announced_until_somebody_comes(world: World) -> None:
+    made = world.dataset().id
+    row = changed(world, made, x={"kind": "text"})
+    assert row.announce_at is not None
+    assert (row.worker, row.lease_until, row.finished_at, row.failures) == (None, None, None, 0)
+
+
+def test_a_failed_data_set_is_read_again_as_told(world: World) -> None:
+    claim = claimed(world)
+    with world.database.write() as session:
+        datasets.mark_failed(session, claim, ERROR)
+    row = changed(world, claim.dataset_id, anything={"kind": "text"})
+    assert (row.status, row.error) == (DatasetState.VALIDATING, None)
+
+
+def test_columns_are_not_changed_while_they_are_read(world: World) -> None:
+    made = world.upload().id
+    with pytest.raises(Conflict, match="is being read"):
+        changed(world, made, x={"role": "ignored"})
+
+
+def test_an_unknown_column_is_named(world: World) -> None:
+    made = world.dataset().id
+    with pytest.raises(ValidationFailed, match='no column "xx"') as caught:
+        changed(world, made, xx={"role": "ignored"}, y={"role": "target"})
+    assert [problem.pointer for problem in caught.value.problems] == ["/columns/xx"]
+    with world.database.read() as session:
+        assert roles(datasets.get(session, world.account_id, made)) == {"x": "feature", "y": "feature"}
+
+
+def test_a_job_that_is_not_over_keeps_the_kinds_but_not_the_roles(world: World) -> None:
+    row = world.dataset()
+    world.submit(row)
+    assert changed(world, row.id, x={"role": "identifier"}).status is DatasetState.READY
+    with pytest.raises(Conflict, match="is queued"):
+        changed(world, row.id, x={"kind": "text"})
+    with world.database.read() as session:
+        assert datasets.get(session, world.account_id, row.id).kinds == {}

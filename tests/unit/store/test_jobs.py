@@ -10,7 +10,7 @@ from sqlalchemy import event, func, select
 
 from steepest.spec.errors import Conflict, InvalidRequest, NotFound, ValidationFailed
 from steepest.spec.states import JobState
-from store import attempts, checkpoints, datasets, events, history, ids, jobs, orphans
+from store import attempts, checkpoints, datasets, events, history, ids, jobs, lineage, orphans
 from store.jobs import JobFilter
 from store.models import BlobRow, CheckpointRow, ChunkRow, EpochRow, EventRow, JobRow, LabelRow
 from tests.unit.store.world import RESULT, World, epoch
@@ -115,6 +115,8 @@ def test_every_list_and_poll_uses_an_index(world: World) -> None:
         attempts.state(session, claim)
         events.page(session, world.account_id, claim.job_id, after=1)
         events.transitions(session, world.account_id, [claim.job_id])
+        lineage.of(session, world.account_id, [claim.job_id])
+        lineage.earlier(session, world.account_id, claim.job.resolved_spec, "0" * 64)
         history.page(session, world.account_id, claim.job_id, after=1)
         checkpoints.page(session, world.account_id, claim.job_id)
         checkpoints.resume(session, claim)
@@ -131,7 +133,7 @@ def test_every_list_and_poll_uses_an_index(world: World) -> None:
         for statement, parameters in selects:
             plan = "; ".join(str(row[-1]) for row in ask(explain + statement, parameters))
             assert not re.search(r"\bSCAN (?!.*USING)|Seq Scan", plan), (statement, plan)
-    assert len(selects) >= 18
+    assert len(selects) >= 21
 
 
 def test_a_queued_job_is_cancelled_at_once_and_to_ask_again_changes_nothing(world: World) -> None:

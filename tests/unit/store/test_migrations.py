@@ -35,7 +35,11 @@ def schema(database: Database) -> dict[str, str]:
 def _normal(definition: str) -> str:
     """SQLite keeps the text of CREATE TABLE: the order of its constraints says nothing."""
     head, _, body = definition.partition("(\n")
-    lines = sorted(line.strip().rstrip(",") for line in body.splitlines())
+    lines = []
+    for line in body.splitlines():
+        # Columns that were added later stand in one line with the last of the first ones.
+        lines += [line] if line.strip().startswith("CONSTRAINT") else line.split(", ")
+    lines = sorted(line.strip().rstrip(",") for line in lines if line.strip())
     return re.sub(r"\s+", " ", " ".join([head, *lines]))
 
 

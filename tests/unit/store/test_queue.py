@@ -42,9 +42,13 @@ def test_a_job_is_announced_to_the_workers_of_its_device(broker: str) -> None:
     queue.announce_job("job_1")
     queue.announce_job("job_2", "gpu")
     queue.announce_dataset("ds_1")
+    queue.announce_computation("cmp_1")
     assert received(broker, "cpu") == [("steepest.train", ["job_1"], "job_1")]
     assert received(broker, "gpu") == [("steepest.train", ["job_2"], "job_2")]
-    assert received(broker, "short") == [("steepest.ingest", ["ds_1"], "ds_1")]
+    assert received(broker, "short") == [
+        ("steepest.ingest", ["ds_1"], "ds_1"),
+        ("steepest.compute", ["cmp_1"], "cmp_1"),
+    ]
     queue.close()
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from steepest.spec.errors import Unavailable
 from steepest.spec.states import DatasetState, JobState
-from store import attempts, blobs, datasets, idempotency, jobs, workers
+from store import attempts, blobs, computations, datasets, idempotency, jobs, workers
 from store.database import Database
 from store.models import BlobRow, ChunkRow, IdempotencyRow, WorkerRow
 from store.queue import Queue
@@ -33,6 +33,9 @@ class Broker(Queue):
 
     def announce_dataset(self, dataset_id: str) -> None:
         self.told.append(dataset_id)
+
+    def announce_computation(self, computation_id: str) -> None:
+        self.told.append(computation_id)
 
     def waiting(self) -> frozenset[str] | None:
         if self.away:
@@ -100,15 +103,26 @@ def test_a_data_set_whose_worker_fell_silent_is_announced_again(
     assert broker.heard() == [row.id]
 
 
+def test_a_computation_whose_worker_fell_silent_is_announced_again(
+    world: World, reconciler: Reconciler, broker: Broker
+) -> None:
+    row = world.computation()
+    with world.database.write() as session:
+        computations.claim(session, row.id, "worker", LEASE)
+    world.clock.forward(LEASE)
+    assert reconciler.tick() == Tick(expired=1, announced=1)
+    assert broker.heard() == [row.id]
+
+
 def test_lost_messages_are_repeated_ever_more_seldom(world: World, reconciler: Reconciler, broker: Broker) -> None:
-    row, job = world.upload(), world.submit()
-    heard: dict[str, list[float]] = {row.id: [], job.id: []}
+    row, job, computation = world.upload(), world.submit(), world.computation()
+    heard: dict[str, list[float]] = {row.id: [], job.id: [], computation.id: []}
     for second in range(0, 2000, 30):
         reconciler.tick()
         for told in broker.heard():
             heard[told].append(second)
         world.clock.forward(30)
-    assert heard[row.id] == heard[job.id]
+    assert heard[row.id] == heard[job.id] == heard[computation.id]
     assert heard[job.id][:7] == [30, 90, 210, 450, 750, 1050, 1350]
 
 

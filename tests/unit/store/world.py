@@ -3,15 +3,18 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from steepest.spec.answers import Column, Environment, Epoch, Result
+from steepest.spec.answers import Epoch
+from steepest.spec.columns import Column
+from steepest.spec.figures import EvaluationResult, ValueFigures
 from steepest.spec.job import JobSpec
+from steepest.spec.outcome import Environment, Result
 from steepest.spec.resolve import resolve
 from steepest.spec.resolved import ResolvedJobSpec
 from steepest.spec.tasks import TargetFacts
-from store import attempts, blobs, datasets, jobs
+from store import attempts, blobs, computations, datasets, jobs
 from store.database import Database
 from store.fence import Claim
-from store.models import DEFAULT_ACCOUNT, DatasetRow, JobRow
+from store.models import DEFAULT_ACCOUNT, ComputationKind, ComputationRow, DatasetRow, JobRow
 
 LEASE = 15.0
 
@@ -65,6 +68,18 @@ class World:
     def running(self, **fields: object) -> Claim:
         return self.claim(self.submit(None, **fields).id)
 
+    def succeeded(self) -> JobRow:
+        claim = self.running()
+        with self.database.write() as session:
+            return attempts.finish(session, claim, RESULT, "epochs")
+
+    def computation(
+        self, job: JobRow | None = None, kind: ComputationKind = ComputationKind.EVALUATION, dataset: str | None = None
+    ) -> ComputationRow:
+        job = job or self.succeeded()
+        with self.database.write() as session:
+            return computations.create(session, job, kind, dataset or job.dataset_id, {"seed": 1})
+
     def job(self, job_id: str) -> JobRow:
         with self.database.read() as session:
             return jobs.get(session, self.account_id, job_id)
@@ -78,6 +93,19 @@ COLUMNS = [
     Column(name="y", kind="categorical", count=2, missing=0, distinct=2, values=["a", "b"], value_counts=[1, 1]),
 ]
 RESULT = Result(epochs=2, parameters=5, training_loss=0.25, test_loss=float("inf"))
+EVALUATION = EvaluationResult(
+    rows=3,
+    figures=ValueFigures(
+        task="regression",
+        mean_squared_error=1.0,
+        root_mean_squared_error=1.0,
+        mean_absolute_error=float("inf"),
+        r2=None,
+        columns=[],
+        quantile_rows=3,
+    ),
+    worst_rows=[],
+)
 ENVIRONMENT = Environment(
     engine="numpy", steepest="0.1.0", python="3.11", numpy="2.4", blas="OpenBLAS Haswell", threads=1, device="cpu"
 )
