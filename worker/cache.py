@@ -1,8 +1,9 @@
-"""Ingested data sets on this machine's disk: one folder of columns per upload, named by the SHA-256 of its bytes.
+"""Data on this machine's disk: folders of columns and of prepared arrays, named by what they follow from.
 
-Equal bytes have equal columns, so an entry is never wrong and never changed: it is built aside, renamed into place and
-removed when the cache is over its size and nobody reads it. Any number of processes share the folder: a reader holds a
-shared lock on the entry, a builder and a remover an exclusive one; the operating system drops the locks of the dead.
+Equal bytes have equal columns, and these, prepared in the same way, equal arrays: an entry is never wrong and never
+changed. It is built aside, renamed into place and removed when the cache is over its size and nobody reads it. Any
+number of processes share the folder: a reader holds a shared lock on the entry, a builder and a remover an exclusive
+one; the operating system drops the locks of the dead.
 """
 
 import fcntl
@@ -33,13 +34,14 @@ class Cache:
         self._limit_bytes = limit_bytes
 
     @contextmanager
-    def entry(self, key: str, build: Build, watch: Callable[[], None]) -> Iterator[Path]:
+    def entry(self, key: str, build: Build, watch: Callable[[], None], room: int = 0) -> Iterator[Path]:
         """The folder of `key`, built first where it is missing, and kept as long as the context is open.
 
         Args:
             key: Names the entry.
             build: Makes it.
             watch: Called while another process builds the entry; may raise to wait no longer.
+            room: Bytes that the entry is about to take, for which others make way.
 
         Raises:
             Whatever `build` and `watch` raise; nothing is kept then.
@@ -52,6 +54,7 @@ class Cache:
                 # Changing a lock's kind lets go of it for a moment, so the folder is looked for again each time.
                 _take(lock, fcntl.LOCK_EX, watch)
                 if not folder.is_dir():
+                    self._trim(room)
                     self._build(folder, build)
                 _take(lock, fcntl.LOCK_SH, watch)
                 self._trim()
@@ -78,15 +81,15 @@ class Cache:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
-    def _trim(self) -> None:
-        """Remove entries, the least recently used first, until the rest fit. Those in use stay.
+    def _trim(self, room: int = 0) -> None:
+        """Remove entries, the least recently used first, until the rest and `room` more bytes fit. Those in use stay.
 
         What killed builders left of other entries goes too.
         """
         for left in self._root.glob(f"{ASIDE}*"):
             self._remove(left.name.removeprefix(ASIDE), the_entry=False)
         entries = sorted(_measured(path) for path in self._root.iterdir() if not path.name.startswith("."))
-        excess = sum(size for _, size, _ in entries) - self._limit_bytes
+        excess = sum(size for _, size, _ in entries) + room - self._limit_bytes
         for _, size, name in entries:
             if excess > 0 and size and self._remove(name):
                 excess -= size

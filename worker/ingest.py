@@ -66,7 +66,9 @@ def _read(here: Process, claim: DatasetClaim, lease: Lease) -> None:
         persist(
             here.database,
             lease,
-            lambda session: datasets.mark_ready(session, claim, schema.rows, schema.columns, schema.warnings),
+            lambda session: datasets.mark_ready(
+                session, claim, schema.rows, schema.columns, schema.warnings, schema.image_shape
+            ),
         )
         log.info("ingest_finished", rows=schema.rows, columns=len(schema.columns))
 

@@ -7,7 +7,8 @@ that led there. What a death leaves in between is referred to by nothing, and sw
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from tempfile import TemporaryFile
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import structlog
@@ -16,16 +17,21 @@ from safetensors import SafetensorError
 from safetensors import numpy as tensors
 from sqlalchemy.orm import Session
 
+from steepest.data import split_file
 from steepest.data.prepare import Prepared
+from steepest.data.split_hash import split_sha256
 from steepest.export import safetensors
 from steepest.export.model import Model
 from steepest.run import result_of
-from steepest.spec.answers import Environment
+from steepest.run.code import code
+from steepest.spec.errors import JobError
+from steepest.spec.figures import EvaluationResult
+from steepest.spec.outcome import Environment
 from steepest.trainer.fit import Finished
 from steepest.trainer.initializers import initial
 from steepest.trainer.network import Network
 from steepest.trainer.state import State
-from store import attempts, blobs, checkpoints, history
+from store import attempts, blobs, checkpoints, computations, history, lineage, splits
 from store.attempts import Claim
 from store.checkpoints import Kind
 from store.database import Database
@@ -52,6 +58,13 @@ class _Place:
     step: int
     kind: Kind
     theta: Weights
+
+
+class _Split(NamedTuple):
+    """Stored row numbers, and their hash."""
+
+    blob_id: str
+    sha256: str
 
 
 class Saver:
@@ -85,7 +98,8 @@ class Saver:
         once, and is right to rounding.
         """
         state = self._last_state() if self._claim.attempt > 1 else None
-        first = persist(self._database, self._lease, lambda session: self._start(session, environment, state))
+        split = self._split()
+        first = persist(self._database, self._lease, lambda session: self._start(session, environment, state, split))
         self._best_epoch = state.best_epoch if state else None
         if first != environment:
             log.warning("environment_differs", first=first.model_dump(), this=environment.model_dump())
@@ -126,8 +140,16 @@ class Saver:
         elif state.theta.nbytes <= QUICK_BYTES:
             self.checkpoint(state, recorder, resumable=False)
 
-    def finish(self, run: Finished, recorder: Recorder, watch: Callable[[], None], *, bit_exact: bool) -> None:
-        """Measure the weights that predictions use, and end the job as succeeded with all its weights.
+    def finish(
+        self,
+        run: Finished,
+        recorder: Recorder,
+        watch: Callable[[], None],
+        evaluated: Callable[[Model], EvaluationResult | JobError | None],
+        *,
+        bit_exact: bool,
+    ) -> None:
+        """Measure the weights that predictions use, and end the job as succeeded with all its weights and figures.
 
         Raises:
             Stopped: `watch` has seen that the job shall not go on, before anything was written.
@@ -135,23 +157,54 @@ class Saver:
         result = result_of(
             self._network, run.theta, self._data, epochs=run.epochs, best_epoch=run.best_epoch, watch=watch
         )
+        held_out = evaluated(self._model(run.theta))
         stored = self._stored(_Place(run.epochs, 0, "last", run.last), run.best_epoch, run.best)
 
         def write(session: Session) -> None:
             recorder.write(session)
             for (epoch, step), (kinds, blob_id) in stored.items():
                 checkpoints.save(session, self._claim, epoch, step, kinds, blob_id)
+            if held_out is not None:
+                computations.save_held_out(session, self._claim, held_out)
             attempts.finish(session, self._claim, result, run.stopped_by, bit_exact=bit_exact)
 
         persist(self._database, self._lease, write)
 
-    def _start(self, session: Session, environment: Environment, state: State | None) -> Environment:
+    def _start(
+        self, session: Session, environment: Environment, state: State | None, split: _Split | None
+    ) -> Environment:
         first = attempts.start(session, self._claim, environment)
+        lineage.trained(
+            session,
+            self._claim,
+            version=code().version,
+            code_sha256=code().sha256,
+            split_sha256=split_sha256(self._data.parts),
+            resumed=state is not None,
+        )
+        if split is not None:
+            splits.save(session, self._claim, split.blob_id, split.sha256, self._data.warnings)
         if self._claim.attempt > 1:
             epoch, step = (state.epoch - 1, state.step) if state else (0, 0)
             history.rewind(session, self._claim, epoch, step)
             attempts.tell(session, self._claim, "job.resumed", {"epoch": epoch, "step": step})
         return first
+
+    def _split(self) -> _Split | None:
+        """The stored row numbers of each part; None when an earlier attempt has told them."""
+        if self._claim.attempt > 1:
+            with self._database.read() as session:
+                if splits.find(session, self._claim.account_id, self._claim.job_id) is not None:
+                    return None
+        with TemporaryFile() as file:
+            split_file.dump(self._data.parts, file)
+
+            def store() -> str:
+                file.seek(0)
+                pieces = iter(lambda: file.read(blobs.CHUNK), b"")
+                return blobs.write(self._database, self._claim.account_id, pieces).id
+
+            return _Split(through_outage(self._lease, store), split_sha256(self._data.parts))
 
     def _last_state(self) -> State | None:
         """The state of the last checkpoint; None when there is none that can be read, to start from the beginning."""

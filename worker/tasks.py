@@ -1,5 +1,6 @@
 """The tasks: short, by name, and with an id as their only argument. What they do is decided by the row."""
 
+import worker.computations
 import worker.ingest
 import worker.runner
 from worker.app import app
@@ -16,3 +17,9 @@ def train(job_id: str) -> None:
 def ingest_dataset(dataset_id: str) -> None:
     """Read an uploaded data set, if it has not been read yet."""
     worker.ingest.run(this_process(), dataset_id)
+
+
+@app.task(name="steepest.compute")
+def compute(computation_id: str) -> None:
+    """Work out a long computation about a job, if it waits for one who does."""
+    worker.computations.run(this_process(), computation_id)

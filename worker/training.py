@@ -1,17 +1,26 @@
 """The training of one attempt: load, go on from the last checkpoint, drive the trainer, record, checkpoint, finish."""
 
+from functools import partial
+
 import structlog
 from sqlalchemy.orm import Session
 
+from steepest.data.prepare import Prepared, check_monitor
+from steepest.export.model import Model
+from steepest.inspect.evaluation import evaluate
 from steepest.run import limited_threads, numeric_environment
+from steepest.spec.errors import JobError, Unavailable
+from steepest.spec.figures import EvaluationResult
 from steepest.spec.resolve import steps_per_epoch
 from steepest.trainer.engines.choice import choose
 from steepest.trainer.fit import EpochRecord, Finished, Progress, fit
 from steepest.trainer.network import Network
 from steepest.trainer.rows import Rows
 from store.attempts import Claim
+from store.fence import FencedOff
+from worker.attempt import explained
 from worker.lease import Lease, Stop, Stopped
-from worker.loading import prepared
+from worker.loading import prepared, table_of
 from worker.process import Process
 from worker.recorder import Recorder
 from worker.saving import Saver
@@ -37,7 +46,11 @@ class Training:
             Stopped: it shall not go on; a checkpoint has been saved where one may be.
             FencedOff: another attempt holds the job.
         """
-        data = prepared(self._here, self._claim.account_id, self._spec, self._look)
+        with prepared(self._here, self._claim.account_id, self._spec, self._look) as data:
+            check_monitor(self._spec, data)
+            self._train(data)
+
+    def _train(self, data: Prepared) -> None:
         rows, width = data.training.X.shape
         network = Network.of(self._spec, width, data.outputs)
         first = self._claim.job.environment
@@ -62,7 +75,7 @@ class Training:
             )
             for item in run:
                 if isinstance(item, Finished):
-                    saver.finish(item, recorder, self._look, bit_exact=bit_exact)
+                    saver.finish(item, recorder, self._look, partial(self._held_out, data), bit_exact=bit_exact)
                     return
                 recorder.note(item)
                 self._obey(item, saver, recorder)
@@ -71,6 +84,18 @@ class Training:
         """Write what has not been written yet of the history, in the caller's transaction."""
         if self._recorder is not None:
             self._recorder.write(session)
+
+    def _held_out(self, data: Prepared, model: Model) -> EvaluationResult | JobError | None:
+        """How good the network is on the test rows; None when there are none."""
+        if not len(data.parts.test):
+            return None
+        try:
+            with table_of(self._here, self._claim.account_id, self._spec.dataset, self._look) as table:
+                return evaluate(model, table, data.parts.test, watch=self._look)
+        except (Stopped, FencedOff, Unavailable):
+            raise
+        except Exception as error:
+            return explained(error)
 
     def _obey(self, item: Progress | EpochRecord, saver: Saver, recorder: Recorder) -> None:
         """Save a checkpoint when one is due, and stop when asked to."""

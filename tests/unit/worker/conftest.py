@@ -11,11 +11,12 @@ import pytest
 
 from service.submission import examine
 from steepest.export import safetensors
+from steepest.export.model import Model
 from steepest.trainer.fit import EpochRecord, Finished, Progress, fit
-from store import blobs, checkpoints, datasets, jobs
+from store import blobs, checkpoints, computations, datasets, jobs
 from store.celery_settings import CPU
 from store.database import Database
-from store.models import DEFAULT_ACCOUNT, DatasetRow, EpochRow, EventRow, JobRow
+from store.models import DEFAULT_ACCOUNT, ComputationKind, ComputationRow, DatasetRow, EpochRow, EventRow, JobRow
 from store.queue import Queue
 from store.settings import Settings
 from worker import ingest, training
@@ -34,12 +35,16 @@ class Announcements(Queue):
         super().__init__("memory://")
         self.jobs: list[str] = []
         self.datasets: list[str] = []
+        self.computations: list[str] = []
 
     def announce_job(self, job_id: str, device: str = CPU) -> None:
         self.jobs.append(job_id)
 
     def announce_dataset(self, dataset_id: str) -> None:
         self.datasets.append(dataset_id)
+
+    def announce_computation(self, computation_id: str) -> None:
+        self.computations.append(computation_id)
 
 
 class Desk:
@@ -72,6 +77,27 @@ class Desk:
     def job(self, job_id: str) -> JobRow:
         with self.here.database.read() as session:
             return jobs.get(session, DEFAULT_ACCOUNT, job_id)
+
+    def computation(self, job_id: str, computation_id: str, kind: ComputationKind) -> ComputationRow:
+        with self.here.database.read() as session:
+            return computations.get(session, DEFAULT_ACCOUNT, job_id, kind, computation_id)
+
+    def ask(self, job_id: str, kind: ComputationKind, dataset_id: str, **parameters: Any) -> str:
+        with self.here.database.write() as session:
+            job = jobs.get(session, DEFAULT_ACCOUNT, job_id)
+            return computations.create(session, job, kind, dataset_id, parameters).id
+
+    def content(self, row: ComputationRow) -> bytes:
+        with self.here.database.read() as session:
+            blob = blobs.get(session, DEFAULT_ACCOUNT, row.blob_id or "")
+        return blobs.read_all(self.here.database, blob)
+
+    def model(self, job_id: str) -> Model:
+        with self.here.database.read() as session:
+            row = checkpoints.find(session, jobs.get(session, DEFAULT_ACCOUNT, job_id), "last")
+            assert row is not None
+            blob = blobs.get(session, DEFAULT_ACCOUNT, row.blob_id)
+        return safetensors.load(blobs.read_all(self.here.database, blob))
 
     def events(self, job_id: str) -> list[str]:
         with self.here.database.read() as session:

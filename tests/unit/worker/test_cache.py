@@ -138,3 +138,18 @@ def test_who_waits_for_another_builder_can_be_told_to_stop(cache: Cache, tmp_pat
 
     with cache.entry("a", build, nothing) as folder:
         assert list(folder.iterdir()) == []
+
+
+def test_room_is_made_before_an_entry_is_built(cache: Cache, tmp_path: Path) -> None:
+    for used, key in enumerate(("old", "new")):
+        with cache.entry(key, Columns(), nothing) as folder:
+            pass
+        os.utime(folder, (used, used))
+    there: list[str] = []
+
+    def build(folder: Path) -> None:
+        there.extend(sorted(path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()))
+        Columns(140)(folder)
+
+    with cache.entry("large", build, nothing, 140):
+        assert there == [".aside-large", "new"]

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 import steepest
 from steepest.run import numeric_environment
-from steepest.spec.answers import Environment
 from steepest.spec.errors import Unavailable
+from steepest.spec.outcome import Environment
 from steepest.spec.states import JobState
 from steepest.trainer.engines import choice
 from steepest.trainer.engines.choice import Engine
