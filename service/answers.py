@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+from steepest.data.advice import column_warnings
 from steepest.spec import answers
 from steepest.spec.names import StoppedBy
 from steepest.spec.states import TERMINAL
 from store import checkpoints
-from store.models import CheckpointRow, DatasetRow, EpochRow, EventRow, JobRow
+from store.models import HELD_OUT, CheckpointRow, ComputationRow, DatasetRow, EpochRow, EventRow, JobRow, LineageRow
 
 EPOCH_KEYS = {
     "regression": ("training_loss", "validation_loss", "training_r2", "validation_r2"),
@@ -31,18 +32,20 @@ def dataset(row: DatasetRow) -> answers.Dataset:
         name=row.name,
         status=row.status,
         error=row.error,
-        warnings=row.warnings,
+        warnings=[*row.warnings, *column_warnings(row.columns or [], row.rows or 0)],
         format=row.format,
+        options=row.options,
         rows=row.rows,
         bytes=row.bytes,
         sha256=row.sha256,
         columns=row.columns,
+        image_shape=row.image_shape,
         created_at=row.created_at,
     )
 
 
-def job(row: JobRow, transitions: Sequence[EventRow]) -> answers.Job:
-    """A job with the times of its changes of state."""
+def job(row: JobRow, transitions: Sequence[EventRow], lineage: LineageRow | None) -> answers.Job:
+    """A job with the times of its changes of state and what it comes from."""
     return answers.Job.model_construct(
         id=row.id,
         object="job",
@@ -62,6 +65,7 @@ def job(row: JobRow, transitions: Sequence[EventRow]) -> answers.Job:
         stopped_by=cast(StoppedBy | None, row.stopped_by),
         bit_exact=row.bit_exact,
         environment=row.environment,
+        lineage=_lineage(lineage),
         metadata=row.labels,
         transitions=[
             answers.Transition.model_construct(status=event.status or row.status, at=event.created_at)
@@ -75,6 +79,19 @@ def job(row: JobRow, transitions: Sequence[EventRow]) -> answers.Job:
 def foreign_to(row: JobRow) -> dict[str, set[str]]:
     """What an answer about the job leaves out: figures that its task does not have."""
     return {"result": FOREIGN_FIGURES["regression" if row.resolved_spec.task == "regression" else "classes"]}
+
+
+def _lineage(row: LineageRow | None) -> answers.Lineage | None:
+    if row is None:
+        return None
+    return answers.Lineage.model_construct(
+        dataset_sha256=row.dataset_sha256,
+        columns_sha256=row.columns_sha256,
+        spec_sha256=row.spec_sha256,
+        split_sha256=row.split_sha256,
+        code_version=row.code_version,
+        code_sha256=row.code_sha256,
+    )
 
 
 def _progress(row: JobRow) -> answers.Progress:
@@ -115,3 +132,32 @@ def checkpoint(row: CheckpointRow) -> answers.Checkpoint:
         sha256=row.sha256,
         created_at=row.created_at,
     )
+
+
+def evaluation(row: ComputationRow) -> answers.Evaluation:
+    """An evaluation; that of the held-out rows goes by its name."""
+    return answers.Evaluation.model_construct(**_computation(row), object="evaluation", held_out=_held_out(row))
+
+
+def dataset_prediction(row: ComputationRow) -> answers.DatasetPrediction:
+    """Predictions of a data set."""
+    return answers.DatasetPrediction.model_construct(**_computation(row), object="prediction")
+
+
+def _computation(row: ComputationRow) -> dict[str, Any]:
+    return {
+        "id": row.name or row.id,
+        "job": row.job_id,
+        "dataset": row.dataset_id,
+        "status": row.status,
+        "is_terminal": row.status.is_terminal,
+        "error": row.error,
+        "created_at": row.created_at,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+        "result": row.result,
+    }
+
+
+def _held_out(row: ComputationRow) -> bool:
+    return row.name == HELD_OUT or row.parameters.get("dataset") is None

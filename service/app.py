@@ -10,13 +10,16 @@ from werkzeug.routing import BaseConverter
 from service import docs
 from service.api import (
     account,
+    cards,
     checkpoints,
     datasets,
     epochs,
+    evaluations,
     events,
     health,
     jobs,
     predictions,
+    splits,
     weights,
 )
 from service.context import KEY, Service
@@ -24,19 +27,39 @@ from service.http import openapi, problems, request_id
 from service.kept import Kept
 from service.watcher import Watcher
 from store.database import Database
+from store.models import HELD_OUT
 from store.queue import Queue
 from store.settings import Settings
 
-MODEL_BYTES: Final = 256 << 20
 EXPORT_BYTES: Final = 64 << 20
+MOST_KINDS: Final = 100_000
 
-RESOURCES: Final = (datasets, jobs, events, epochs, checkpoints, weights, predictions, account, health)
+RESOURCES: Final = (
+    datasets,
+    jobs,
+    events,
+    epochs,
+    checkpoints,
+    splits,
+    weights,
+    evaluations,
+    predictions,
+    cards,
+    account,
+    health,
+)
 
 
 class IdConverter(BaseConverter):
     """An id in a path; anything else there names nothing, and is not worth a look into the database."""
 
     regex = "[a-z]{1,8}_[0-9a-f]{32}"
+
+
+class EvaluationConverter(BaseConverter):
+    """The id of an evaluation, or the name of the one that comes with a job."""
+
+    regex = f"(?:{HELD_OUT}|{IdConverter.regex})"
 
 
 def create_app(settings: Settings, database: Database, queue: Queue) -> APIFlask:
@@ -58,14 +81,15 @@ def create_app(settings: Settings, database: Database, queue: Queue) -> APIFlask
         PROPAGATE_EXCEPTIONS=False,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    app.url_map.converters["id"] = IdConverter
+    app.url_map.converters |= {"id": IdConverter, "evaluation": EvaluationConverter}
     app.url_map.merge_slashes = False
     app.extensions[KEY] = Service(
         settings=settings,
         database=database,
         queue=queue,
         watcher=Watcher(database, capacity=settings.streams),
-        models=Kept(MODEL_BYTES),
+        models=Kept(settings.model_bytes),
+        kinds=Kept(MOST_KINDS),
         exports=Kept(EXPORT_BYTES),
     )
     request_id.install(app)

@@ -8,6 +8,7 @@ from flask import current_app
 from service.kept import Kept
 from service.watcher import Watcher
 from steepest.export.model import Model
+from store.checkpoints import Kind
 from store.database import Database
 from store.queue import Queue
 from store.settings import Settings
@@ -25,6 +26,8 @@ class Service:
     watcher: Watcher
     models: Kept[Model]
     """Loaded models, by the SHA-256 of their weights."""
+    kinds: Kept[Kind]
+    """Which checkpoint predictions use, by account and job."""
     exports: Kept[bytes]
     """Weights in formats other than the stored one, by its SHA-256 and the format."""
 

@@ -7,14 +7,17 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from sqlalchemy.orm import Session
 
-from steepest.data.facts import check_columns, input_width, target_facts
+from steepest.data.advice import job_warnings
+from steepest.data.facts import check_columns, input_width, parting_facts, target_facts
 from steepest.spec import answers
 from steepest.spec.errors import Conflict, FieldProblem, NotFound, ValidationFailed
 from steepest.spec.job import JobSpec
 from steepest.spec.problems import parse, raised
 from steepest.spec.resolve import Resolution, batch_rows, resolve
 from steepest.spec.resolved import ResolvedJobSpec
+from steepest.spec.shuffling import shuffle_of
 from steepest.spec.states import DatasetState
+from steepest.spec.training import Split
 from steepest.trainer.chunks import capacity_of, check_batch, piece_rows
 from steepest.trainer.engines.choice import seconds
 from steepest.trainer.network import Network
@@ -44,6 +47,13 @@ NORMALIZED: Final = 2
 SILENCED: Final = 3
 """Further ones of dropout, random words included."""
 
+WINDOWS: Final = 2
+"""In memory at a time, of rows that are shuffled by blocks: one in use, one on its way."""
+
+ROW_BYTES: Final = 48
+"""Of the numbers of a row that is not in memory itself: its places in the data, in the split and in its part, while
+that is worked out; its target after that."""
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -53,9 +63,10 @@ class Submission:
     resolved: ResolvedJobSpec
     resolution: Resolution
     network: Network
+    warnings: tuple[str, ...]
 
-    def validation(self) -> answers.JobValidation:
-        """What is told about it when nothing is to be created."""
+    def validation(self, *, reuses: str | None = None) -> answers.JobValidation:
+        """What is told about it when nothing is to be created; `reuses` is the job that would be the answer."""
         rows = self.resolution
         return answers.JobValidation(
             resolved_spec=self.resolved,
@@ -63,20 +74,27 @@ class Submission:
             rows=answers.SplitRows(training=rows.training_rows, validation=rows.validation_rows, test=rows.test_rows),
             memory_bytes=self.memory_bytes,
             seconds=self.seconds,
-            warnings=list(rows.warnings),
+            reuses=reuses,
+            warnings=list(self.warnings),
         )
 
     @property
     def memory_bytes(self) -> int:
-        """Estimated peak: the process, the rows as numbers, the parameters' copies, and a chunk's activations."""
+        """Estimated peak: the process, the rows as numbers, the parameters' copies, and a chunk's activations.
+
+        Of rows that are shuffled by blocks, two windows are in memory, and a few numbers of each row.
+        """
         spec = self.resolved
         item = np.dtype(spec.precision).itemsize
         rows = self.resolution.training_rows + self.resolution.validation_rows + self.resolution.test_rows
         weighted = spec.loss.sample_weight is not None or spec.loss.class_weight is not None
-        numbers = rows * (self.network.inputs + len(spec.targets) + weighted)
+        of_rows = item * rows * (self.network.inputs + len(spec.targets) + weighted)
+        if spec.shuffle.block_rows is not None and spec.shuffle.window_blocks is not None:
+            window = min(rows, spec.shuffle.block_rows * spec.shuffle.window_blocks)
+            of_rows = min(of_rows, item * WINDOWS * window * self.network.inputs + ROW_BYTES * rows)
         copies = COPIES + SLOT_COPIES * OPTIMIZERS[spec.optimizer.name].slots_for(spec.optimizer)
-        numbers += copies * self.network.size + self._rows_at_once(rows, item) * self._numbers_of_a_row
-        return PROCESS_BYTES + item * numbers
+        numbers = copies * self.network.size + self._rows_at_once(rows, item) * self._numbers_of_a_row
+        return PROCESS_BYTES + of_rows + item * numbers
 
     @property
     def seconds(self) -> float | None:
@@ -122,10 +140,13 @@ def examine(session: Session, account_id: str, body: Any, limits: Limits) -> Sub
     problems: list[FieldProblem] = []
     row = _dataset(session, account_id, spec.dataset)
     columns, targets = row.columns or [], spec.targets
-    features = _collect(problems, lambda: check_columns(columns, targets, spec.features, spec.loss.sample_weight))
+    features = _collect(
+        problems, lambda: check_columns(columns, targets, spec.features, spec.loss.sample_weight, spec.split)
+    )
     resolution = None
-    if not any(problem.pointer.startswith("/target") for problem in problems):
-        resolution = _collect(problems, lambda: resolve(spec, target_facts(columns, targets)))
+    if not any(problem.pointer.startswith(("/target", "/split")) for problem in problems):
+        facts, parting = target_facts(columns, targets), parting_facts(columns, spec.split)
+        resolution = _collect(problems, lambda: resolve(spec, facts, split_column=parting))
     if problems or features is None or resolution is None:
         raise raised(problems)
     return _measured(spec, row, features, resolution, limits)
@@ -134,12 +155,19 @@ def examine(session: Session, account_id: str, body: Any, limits: Limits) -> Sub
 def _measured(
     spec: JobSpec, row: DatasetRow, features: tuple[str, ...], resolution: Resolution, limits: Limits
 ) -> Submission:
-    resolved = ResolvedJobSpec(**(dict(spec) | dict(resolution.spec) | {"features": features}))
-    width = input_width(row.columns or [], features, resolved.preprocess)
+    width = input_width(row.columns or [], features, resolution.spec.preprocess)
+    itemsize = np.dtype(resolution.spec.precision).itemsize
+    shuffle = shuffle_of(spec.shuffle, resolution.training_rows, width * itemsize, limits.memory_bytes)
+    resolved = ResolvedJobSpec(**(dict(spec) | dict(resolution.spec) | {"features": features, "shuffle": shuffle}))
     network = Network.of(resolved, width, resolution.outputs)
     problems: list[FieldProblem] = []
     batch = batch_rows(resolved.batch_size, resolution.training_rows)
-    itemsize = np.dtype(resolved.precision).itemsize
+    if (size := (row.rows or 0) * width * itemsize) > limits.input_bytes:
+        detail = (
+            f"{row.rows or 0:,} rows of {width:,} inputs take {size:,} bytes; the limit is {limits.input_bytes:,}"
+            " (input_bytes). Leave out features, or lower preprocess.max_categories"
+        )
+        problems.append(FieldProblem(pointer="/features", detail=detail))
     _collect(problems, lambda: check_batch(network, batch, itemsize, capacity_of(resolved.device)))
     if network.parameters > limits.parameters:
         detail = f"the network would have {network.parameters:,} parameters; the limit is {limits.parameters:,}"
@@ -149,7 +177,8 @@ def _measured(
         problems.append(FieldProblem(pointer="/epochs", detail=detail))
     if problems:
         raise raised(problems)
-    return Submission(spec, resolved, resolution, network)
+    advice = job_warnings(row.columns or [], spec.targets, features, resolution)
+    return Submission(spec, resolved, resolution, network, (*resolution.warnings, *advice))
 
 
 def _dataset(session: Session, account_id: str, dataset_id: str) -> DatasetRow:
@@ -179,7 +208,8 @@ def _what_the_data_say(session: Session, account_id: str, body: Any, wrong: set[
         features = _usable(body, "features", wrong)
         loss = body.get("loss")
         weight = loss.get("sample_weight") if isinstance(loss, dict) and "/loss/sample_weight" not in wrong else None
-        _collect(problems, lambda: check_columns(row.columns or [], targets, features, weight))
+        split = _usable_split(body, wrong)
+        _collect(problems, lambda: check_columns(row.columns or [], targets, features, weight, split))
     return problems
 
 
@@ -189,6 +219,12 @@ def _usable(body: dict[str, Any], field: str, wrong: set[str]) -> list[str] | No
     if any(pointer == f"/{field}" or pointer.startswith(f"/{field}/") for pointer in wrong):
         return None
     return [given] if isinstance(given, str) else given if isinstance(given, list) else None
+
+
+def _usable_split(body: dict[str, Any], wrong: set[str]) -> Split | None:
+    if any(pointer == "/split" or pointer.startswith("/split/") for pointer in wrong):
+        return None
+    return parse(Split, body.get("split", {}))
 
 
 def _collect(problems: list[FieldProblem], attempt: Callable[[], T]) -> T | None:

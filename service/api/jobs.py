@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from flask import Response, request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 from sqlalchemy.orm import Session
 
 from service import answers, poll
@@ -17,10 +17,11 @@ from service.http.json_body import read_json
 from service.http.query import PageQuery, Query
 from service.http.resource import Resource, no_content, reply
 from service.submission import Submission, examine
+from steepest.run.code import code
 from steepest.spec.answers import Job, JobValidation, Page
 from steepest.spec.job import JobSpec, Metadata, MetadataKey, MetadataValue, Name
 from steepest.spec.states import TERMINAL, JobState
-from store import events, jobs
+from store import events, jobs, lineage
 from store.jobs import JobChanges, JobFilter
 from store.models import JobRow
 
@@ -55,6 +56,10 @@ class SubmitQuery(Query):
     """How to submit."""
 
     validate_only: bool = Field(default=False, description="Say what would be trained, and create nothing.")
+
+
+class JobOrValidation(RootModel[Job | JobValidation]):
+    """An earlier job, with `reuse`; or what would be trained, with `validate_only`."""
 
 
 class JobsQuery(PageQuery):
@@ -100,18 +105,19 @@ class JobChange(BaseModel):
     answer=Job,
     status=201,
     headers={"Location": "Where the job is."},
-    also={200: JobValidation},
+    also={200: JobOrValidation},
     request_headers=("Idempotency-Key",),
 )
 def create_job(query: SubmitQuery) -> Response:
     """Submit a training job, or with `validate_only=true` see what would be trained.
 
-    The answer holds the resolved spec, in which every `"auto"` is replaced. All problems are named at once.
+    The answer holds the resolved spec, in which every `"auto"` is replaced. All problems are named at once. With
+    `"reuse": true` an earlier job that succeeded with equal data, spec and code is the answer, 200, if there is one.
     """
     account_id, limits = principal().account_id, service().settings.limits
     body = read_json(limits.json_bytes)
     if query.validate_only:
-        return reply(_examine(account_id, body).validation())
+        return _validation(account_id, body)
     this = fingerprint(request.get_data())
     with idempotent(account_id, this) as create:
         if create.stored is not None:
@@ -119,12 +125,15 @@ def create_job(query: SubmitQuery) -> Response:
         submission = _examine(account_id, body)
 
         def save(session: Session) -> Response:
-            spec, resolved, warnings = submission.spec, submission.resolved, submission.resolution.warnings
+            spec, resolved, warnings = submission.spec, submission.resolved, submission.warnings
+            if spec.reuse and (found := lineage.earlier(session, account_id, resolved, code().sha256, held=True)):
+                return _answer(session, found, 200, {"Location": f"/v1/jobs/{found.id}"})
             row = jobs.submit(session, account_id, spec, resolved, warnings)
             return _answer(session, row, 201, {"Location": f"/v1/jobs/{row.id}"})
 
         response = create.run(this, save)
-    service().queue.announce_job(response.headers["Location"].rsplit("/", 1)[1], submission.resolved.device)
+    if response.status_code == 201:
+        service().queue.announce_job(response.headers["Location"].rsplit("/", 1)[1], submission.resolved.device)
     return response
 
 
@@ -135,8 +144,9 @@ def list_jobs(query: JobsQuery) -> Response:
     wanted = JobFilter(query.status, query.dataset, query.name, query.metadata, query.created_after)
     with service().database.read() as session:
         page = jobs.page(session, account_id, wanted, query.limit, query.after)
-        moves = events.transitions(session, account_id, [row.id for row in page.rows])
-    data = [answers.job(row, moves.get(row.id, [])) for row in page.rows]
+        ids = [row.id for row in page.rows]
+        moves, origins = events.transitions(session, account_id, ids), lineage.of(session, account_id, ids)
+    data = [answers.job(row, moves.get(row.id, []), origins.get(row.id)) for row in page.rows]
     foreign = {index: answers.foreign_to(row) for index, row in enumerate(page.rows)}
     return reply(
         Page[Job].model_construct(object="list", data=data, has_more=page.has_more, next=page.next),
@@ -200,14 +210,24 @@ def delete_job(job_id: str) -> Response:
     return no_content()
 
 
+def _validation(account_id: str, body: Any) -> Response:
+    with service().database.read() as session:
+        submission = examine(session, account_id, body, service().settings.limits)
+        found = None
+        if submission.spec.reuse:
+            found = lineage.earlier(session, account_id, submission.resolved, code().sha256)
+    return reply(submission.validation(reuses=found.id if found else None))
+
+
 def _examine(account_id: str, body: Any) -> Submission:
     with service().database.read() as session:
         return examine(session, account_id, body, service().settings.limits)
 
 
 def _answer(session: Session, row: JobRow, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    moves = events.transitions(session, row.account_id, [row.id])
-    response = reply(answers.job(row, moves.get(row.id, [])), status, headers=headers, exclude=answers.foreign_to(row))
+    moves = events.transitions(session, row.account_id, [row.id]).get(row.id, [])
+    found = answers.job(row, moves, lineage.of(session, row.account_id, [row.id]).get(row.id))
+    response = reply(found, status, headers=headers, exclude=answers.foreign_to(row))
     if row.status not in TERMINAL:
         response.headers["Retry-After"] = str(SECONDS_TO_NEXT_LOOK)
     return response

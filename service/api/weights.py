@@ -2,29 +2,31 @@
 
 import hashlib
 import io
-from typing import Annotated, BinaryIO, Final, Literal, cast
+from typing import Annotated, BinaryIO, Literal, cast
 
 from flask import Response
 from pydantic import Field, StringConstraints
 
 from service.context import service
+from service.exported_weights import exported
 from service.http.downloads import download
 from service.http.query import Query
 from service.http.resource import Resource
-from service.saved_weights import model, saved
-from steepest.export import npz
+from service.saved_weights import saved
+from steepest.export.formats import FORMATS
 from store.blob_reader import BlobReader
-from store.models import BlobRow
 
 resource = Resource("weights", __name__, tag="Jobs", url_prefix="/v1")
-
-MIMETYPES: Final = {"safetensors": "application/octet-stream", "npz": "application/x-npz"}
 
 
 class WeightsQuery(Query):
     """Which weights, in which format."""
 
-    format: Literal["safetensors", "npz"] = Field(default="safetensors", description="The file format.")
+    format: Literal["safetensors", "npz", "onnx", "json", "py"] = Field(
+        default="safetensors",
+        description="The file format. `onnx` holds the preprocessing too and runs under any ONNX runtime; `py` is one "
+        "Python file that needs NumPy alone.",
+    )
     checkpoint: Annotated[str, StringConstraints(pattern=r"^(best|last|initial|[0-9]{1,9})$")] | None = Field(
         default=None,
         description="`best`, `last`, `initial` or an epoch's number; else the weights that predictions use.",
@@ -37,7 +39,7 @@ class WeightsQuery(Query):
     "getWeights",
     scope="read",
     query=WeightsQuery,
-    content=tuple(MIMETYPES.values()),
+    content=tuple(dict.fromkeys(form.mimetype for form in FORMATS.values())),
     statuses={206: "The bytes of the Range.", 304: "The content still has this ETag."},
     headers={"ETag": "The SHA-256 of the file.", "Accept-Ranges": "`bytes`."},
     request_headers=("Range", "If-Match", "If-None-Match"),
@@ -50,12 +52,12 @@ def get_weights(job_id: str, query: WeightsQuery) -> Response:
         source: BinaryIO = cast(BinaryIO, io.BufferedReader(BlobReader(service().database, blob), 1 << 16))
         size, sha256 = blob.size, blob.sha256 or ""
     else:
-        content = _npz(blob)
+        content = exported(blob, query.format)
         source, size, sha256 = io.BytesIO(content), len(content), hashlib.sha256(content).hexdigest()
     return download(
-        source, size=size, sha256=sha256, mimetype=MIMETYPES[query.format], filename=f"{job_id}.{query.format}"
+        source,
+        size=size,
+        sha256=sha256,
+        mimetype=FORMATS[query.format].mimetype,
+        filename=f"{job_id}.{query.format}",
     )
-
-
-def _npz(blob: BlobRow) -> bytes:
-    return service().exports.get(f"{blob.sha256}.npz", blob.size, lambda: npz.dump(model(blob)))

@@ -28,6 +28,14 @@ TAGS: Final = [
 ]
 PATH_PARAMETERS: Final = {
     "dataset_id": {"description": "A data set's id.", "schema": {"type": "string", "pattern": "^ds_[0-9a-f]{32}$"}},
+    "evaluation_id": {
+        "description": "`held_out`, or the id of an evaluation that was asked for.",
+        "schema": {"type": "string", "pattern": "^(held_out|cmp_[0-9a-f]{32})$"},
+    },
+    "prediction_id": {
+        "description": "The id of predictions of a data set.",
+        "schema": {"type": "string", "pattern": "^cmp_[0-9a-f]{32}$"},
+    },
     "job_id": {"description": "A job's id.", "schema": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"}},
 }
 MAKERS: Final = {"createDataset": "dataset_id", "createJob": "job_id"}
@@ -99,10 +107,10 @@ def _complete(operation: dict[str, Any], declared: Operation, refs: Mapping[Any,
     operation["parameters"] += _query_parameters(declared)
     operation["parameters"].append({"$ref": f"#/components/parameters/{REQUEST_ID}"})
     operation["parameters"] += [{"$ref": f"#/components/parameters/{name}"} for name in declared.request_headers]
-    if declared.body:
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": refs[declared.body]}}}
-    elif declared.raw_body:
-        operation["requestBody"] = {"required": True, "content": dict(declared.raw_body)}
+    bodies = {JSON: {"schema": refs[declared.body]}} if declared.body else {}
+    bodies |= declared.raw_body or {}
+    if bodies:
+        operation["requestBody"] = {"required": True, "content": bodies}
     if declared.scope:
         operation["security"] = [{SECURITY: []}]
         needed = f"Needs a key with the scope `{declared.scope}`."
@@ -154,10 +162,10 @@ def _responses(declared: Operation, refs: Mapping[Any, JsonSchemaValue]) -> dict
     headers = {REQUEST_ID: {"$ref": f"#/components/headers/{REQUEST_ID}"}}
     own = {name: {"description": text, "schema": {"type": "string"}} for name, text in declared.headers.items()}
     success: dict[str, Any] = {"description": "Done.", "headers": headers | own}
-    if declared.answer:
-        success["content"] = {JSON: {"schema": refs[declared.answer]}}
-    elif declared.content:
-        success["content"] = {name: {"schema": {}} for name in declared.content}
+    answers = {JSON: {"schema": refs[declared.answer]}} if declared.answer else {}
+    answers |= {name: {"schema": {}} for name in declared.content}
+    if answers:
+        success["content"] = answers
     responses = {str(declared.status): success}
     for status, meaning in declared.statuses.items():
         further: dict[str, Any] = {"description": meaning, "headers": headers | own}

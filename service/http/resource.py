@@ -74,8 +74,8 @@ class Resource(APIBlueprint):
             body: The JSON body.
             answer: The JSON answer.
             status: The status of success.
-            raw_body: The OpenAPI `content` of a body that the view reads itself.
-            content: Media types of an answer that is not JSON.
+            raw_body: The OpenAPI `content` of a body that is no JSON, which the view reads itself.
+            content: Media types of an answer that is not JSON, or not always.
             statuses: Further statuses that are no errors, with their meaning.
             headers: Headers of the answer, with their meaning.
             request_headers: Headers of the request that it heeds, beyond the key and the request id.

@@ -8,34 +8,66 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
+from steepest.data.formats.sniff import HEAD_BYTES
 from steepest.spec.errors import InvalidRequest, RequestTooLarge
 
 PIECE: Final = 1 << 16
 """Bytes read from the socket at once."""
 
-HEAD: Final = 1 << 16
+HEAD: Final = HEAD_BYTES
 """Bytes by which a format is told."""
 
 FIELD_BYTES: Final = 1 << 16
 """Bytes of the form fields beside the file."""
 
 
-@dataclass
-class Upload:
-    """A file on its way in."""
+PAIR: Final = ("features", "labels")
+"""Parts of a form that make one data set together."""
 
+
+@dataclass
+class SentFile:
+    """A file of a body, as far as it has been read."""
+
+    name: str
+    """Of its part in a form; empty for a body that is the file."""
     content_type: str | None
     filename: str | None
-    head: bytes
-    """Its first 64 KiB, or all of it."""
+    head: bytearray = field(default_factory=bytearray)
+    """Its first `HEAD` bytes, or all of it."""
+    size: int = 0
+
+
+@dataclass
+class Upload:
+    """A file on its way in, or a pair of files, one behind the other."""
+
+    files: list[SentFile]
+    """The first, read up to its head; the second is there once `rest` is exhausted."""
+    read: list[bytes]
+    """The pieces that were read for the head."""
     rest: Iterator[bytes]
     fields: dict[str, str] = field(default_factory=dict)
-    """Form fields beside the file; complete once `rest` is exhausted."""
+    """Form fields beside the files; complete once `rest` is exhausted."""
+
+    @property
+    def first(self) -> SentFile:
+        """The file, or the first of the pair."""
+        return self.files[0]
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether a second file belongs to it."""
+        return self.first.name in PAIR
+
+    @property
+    def parts(self) -> dict[str, int] | None:
+        """The bytes of each file of a pair, in order; None for one file."""
+        return {file.name: file.size for file in self.files} if self.is_pair else None
 
     def __iter__(self) -> Iterator[bytes]:
         """All pieces, from the first byte."""
-        if self.head:
-            yield self.head
+        yield from self.read
         yield from self.rest
 
 
@@ -55,7 +87,8 @@ def receive(limit: int) -> Upload:
     pieces = _pieces(limit)
     if request.mimetype == "multipart/form-data":
         return _multipart(pieces)
-    return _upload(request.content_type, None, pieces, {})
+    file = SentFile("", request.content_type, None)
+    return _upload([file], _watched(file, pieces), {})
 
 
 def _too_large(limit: int) -> RequestTooLarge:
@@ -76,13 +109,21 @@ def _pieces(limit: int) -> Iterator[bytes]:
         raise InvalidRequest(f"the body ended after {total:,} of {request.content_length:,} bytes")
 
 
-def _upload(content_type: str | None, filename: str | None, pieces: Iterator[bytes], fields: dict[str, str]) -> Upload:
-    head = bytearray()
+def _upload(files: list[SentFile], pieces: Iterator[bytes], fields: dict[str, str]) -> Upload:
+    read: list[bytes] = []
     for piece in pieces:
-        head += piece
-        if len(head) >= HEAD:
+        read.append(piece)
+        if len(files[0].head) >= HEAD:
             break
-    return Upload(content_type, filename, bytes(head), pieces, fields)
+    return Upload(files, read, pieces, fields)
+
+
+def _watched(file: SentFile, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces; the file's size and head grow with them."""
+    for piece in pieces:
+        file.size += len(piece)
+        file.head += piece[: HEAD - len(file.head)]
+        yield piece
 
 
 def _multipart(pieces: Iterator[bytes]) -> Upload:
@@ -91,35 +132,46 @@ def _multipart(pieces: Iterator[bytes]) -> Upload:
         raise InvalidRequest("a multipart body needs a boundary in its Content-Type")
     fields: dict[str, str] = {}
     parts = _Parts(boundary, pieces, fields)
-    file = parts.next_file()
-    if file is None:
+    if not parts.next_file():
         raise InvalidRequest("the multipart body holds no file; send it as a part with a filename")
-    return _upload(file.headers.get("Content-Type"), file.filename, parts.contents(), fields)
+    return _upload(parts.files, parts.contents(), fields)
 
 
 class _Parts:
-    """The parts of a multipart body, in order: fields are put aside, the one file is handed on in pieces."""
+    """The parts of a multipart body, in order: fields are put aside, the file or files are handed on in pieces."""
 
     def __init__(self, boundary: str, pieces: Iterator[bytes], fields: dict[str, str]) -> None:
         self._events = self._decode(
             MultipartDecoder(boundary.encode(), max_form_memory_size=None, max_parts=100), pieces
         )
         self._fields = fields
+        self.files: list[SentFile] = []
 
-    def next_file(self) -> File | None:
-        """The next file, after putting aside the fields that come before it."""
+    def next_file(self) -> bool:
+        """Whether there is a further file, after putting aside the fields that come before it."""
         for event in self._events:
             if isinstance(event, File):
-                return event
+                self.files.append(SentFile(event.name or "", event.headers.get("Content-Type"), event.filename))
+                return True
             if isinstance(event, Field):
-                self._fields[event.name] = self._text(event.name)
-        return None
+                name = event.name or ""  # werkzeug takes a part without one
+                self._fields[name] = self._text(name)
+        return False
 
     def contents(self) -> Iterator[bytes]:
-        """The file's bytes; then the fields after it are put aside, and a second file is refused."""
-        yield from self._data()
-        if self.next_file() is not None:
-            raise InvalidRequest("the multipart body holds more than one file; a data set is one file")
+        """The bytes of the file, and of the other one of a pair; a file beyond is refused."""
+        yield from _watched(self.files[0], self._data())
+        first = self.files[0].name
+        while self.next_file():
+            if sorted(file.name for file in self.files) != sorted(PAIR):
+                raise InvalidRequest(
+                    f'the multipart body holds a file too many, in the part "{self.files[-1].name}"; a data set is one'
+                    f" file, or a pair in the parts {' and '.join(PAIR)}"
+                )
+            yield from _watched(self.files[-1], self._data())
+        if first in PAIR and len(self.files) < len(PAIR):
+            other = PAIR[1 - PAIR.index(first)]
+            raise InvalidRequest(f'the multipart body has the part "{first}" alone; the part "{other}" is missing')
 
     def _data(self) -> Iterator[bytes]:
         for event in self._events:

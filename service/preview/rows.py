@@ -40,6 +40,11 @@ def position(after: str | None) -> tuple[int, int | None]:
     return int(found["row"]), int(found["offset"]) if found["offset"] else None
 
 
+def place(passed: int, offset: int | None) -> str:
+    """The `after` that stands for a place: the rows before it, and the byte at which it is where that is known."""
+    return str(passed) if offset is None else f"{passed}.{offset}"
+
+
 def number(value: float, *, whole: bool) -> Value:
     """A number as it is shown: without a point where its whole column has none; null for NaN, which is missing."""
     if value != value:

@@ -19,6 +19,10 @@ class RecordingQueue(Queue):
         """Remember the data set."""
         self.announced.append(dataset_id)
 
+    def announce_computation(self, computation_id: str) -> None:
+        """Remember the computation."""
+        self.announced.append(computation_id)
+
     def ping(self) -> None:
         """Answer, or not."""
         if self.away:

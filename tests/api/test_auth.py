@@ -1,5 +1,6 @@
 """Keys: none, wrong, revoked; scopes; and what belongs to another account."""
 
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from store.models import DEFAULT_ACCOUNT
 from tests.api.caller import Caller
 from tests.api.conftest import MakeKey
 
+PREFIXES = {"dataset": "ds", "job": "job", "evaluation": "cmp", "prediction": "cmp"}
 OPEN = {"/healthz", "/readyz", "/openapi.json", "/docs"}
 
 
@@ -38,7 +40,7 @@ def test_every_operation_under_v1_needs_a_key(app: APIFlask) -> None:
         if path in OPEN:
             continue
         for method in methods:
-            address = path.replace("{dataset_id}", "ds_" + "0" * 32).replace("{job_id}", "job_" + "0" * 32)
+            address = re.sub(r"\{(\w+)_id\}", lambda found: f"{PREFIXES[found[1]]}_{'0' * 32}", path)
             nobody(method.upper(), address, 401)
             tried += 1
     assert tried >= 18
@@ -52,6 +54,8 @@ def test_scopes(app: APIFlask, make_key: MakeKey, dataset: str) -> None:
     writer("GET", "/v1/datasets")
     writer("PATCH", f"/v1/datasets/{dataset}", json={"name": "other"})
     admin("PATCH", f"/v1/datasets/{dataset}", json={"name": "again"})
+    refused = reader.json("POST", f"/v1/jobs/job_{'0' * 32}/predictions", 403, json={"dataset": dataset})
+    assert "write" in refused["detail"]
     assert reader.json("GET", "/v1/me")["scopes"] == ["read"]
 
 
@@ -74,6 +78,11 @@ def test_what_belongs_to_another_account_does_not_exist(call: Caller, stranger: 
         ("GET", f"{path}/checkpoints", None),
         ("GET", f"{path}/weights", None),
         ("POST", f"{path}/predictions", {"rows": [{"length": 1.0}]}),
+        ("POST", f"{path}/predictions", {"dataset": dataset}),
+        ("GET", f"{path}/predictions", None),
+        ("POST", f"{path}/evaluations", {"dataset": dataset}),
+        ("GET", f"{path}/evaluations", None),
+        ("GET", f"{path}/evaluations/held_out", None),
     ]:
         stranger(method, address, 404, json=body)
     refused = stranger.submit(dataset, 422)

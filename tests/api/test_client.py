@@ -1,11 +1,21 @@
 """The SDK against the real service in process: what one says, the other understands."""
 
+import gzip
+import json
+import re
+import shlex
+import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
 import httpx
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from apiflask import APIFlask
 from click.testing import CliRunner, Result
@@ -14,12 +24,15 @@ from structlog.testing import capture_logs
 from steepest.cli import main
 from steepest.cli.service import Service
 from steepest.client import Client, Retries
-from steepest.spec.answers import ClassPrediction, Dataset, Job
+from steepest.spec.answers import Dataset, Job
 from steepest.spec.errors import Conflict, InvalidRequest, NotFound, RequestTooLarge, Unauthenticated, ValidationFailed
+from steepest.spec.figures import ClassFigures
+from steepest.spec.predictions import ClassPrediction
 from steepest.spec.states import DatasetState, JobState
 from tests.api.conftest import MakeKey
 from tests.api.doubles import RecordingQueue
 from tests.api.workshop import Workshop
+from tests.unit.data.formats.samples import idx
 
 URL = "http://127.0.0.1"
 
@@ -28,10 +41,12 @@ URL = "http://127.0.0.1"
 def work(workshop: Workshop, queue: RecordingQueue) -> Callable[[float], None]:
     """What a worker does while the client sleeps: everything that was announced."""
 
+    acts = {"job": workshop.train, "ds": workshop.ingest, "cmp": workshop.compute}
+
     def work(_: float) -> None:
         while queue.announced:
             name = queue.announced.pop(0)
-            (workshop.train if name.startswith("job_") else workshop.ingest)(name)
+            acts[name.split("_")[0]](name)
 
     return work
 
@@ -112,6 +127,109 @@ def test_a_job_from_its_spec_to_its_predictions(client: Client, trained: Job, tm
     assert client.weights.download(trained, tmp_path / "model.safetensors").stat().st_size > 0
     with np.load(client.weights.download(trained, tmp_path / "model.npz", checkpoint="last")) as arrays:
         assert arrays["layers.0.bias"].shape == (8,)
+
+
+def test_a_job_knows_its_client(client: Client, table: Dataset) -> None:
+    job = client.jobs.create(dataset=table, target="species", epochs=6, layers=[{"units": 8}], name="first").watch()
+    assert (job.status, job.refresh()) == (JobState.SUCCEEDED, job)
+    history = job.history()
+    assert history.to_pandas()["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert history.to_polars().columns == history.to_arrow().column_names
+    assert "test_r2" not in history.to_pandas().columns
+    assert "Loss by epoch: first" in job.plot().svg
+    assert job.lineage == client.jobs.create(job.spec, reuse=True).lineage
+
+
+def test_arrays_and_tables_go_there_and_back(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = client.datasets.wait(client.datasets.upload((np.arange(24.0).reshape(12, 2), np.arange(12) % 2)))
+    assert (pair.format, pair.rows) == ("npz", 12)
+    monkeypatch.setattr("steepest.client.frames.find_spec", lambda name: None)  # as CSV
+    frame = pd.DataFrame({"length": [4.5, None] * 6, "species": ["a", "b"] * 6})
+    dataset = client.datasets.wait(client.datasets.upload(frame, name="frame"))
+    assert (dataset.format, dataset.rows) == ("csv", 12)
+    job = client.jobs.create(dataset=dataset, target="species", epochs=2).wait()
+    features = frame.drop(columns="species")
+    for rows in (features, pl.from_pandas(features), pa.Table.from_pandas(features, preserve_index=False)):
+        assert len(client.predictions.create(job, rows)) == 12
+
+
+def test_a_table_keeps_its_types_on_the_way(client: Client) -> None:
+    columns = {
+        "length": [4.5, None] * 6,
+        "legs": [4, 2] * 6,
+        "wild": [True, False] * 6,
+        "seen": [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 13)],
+        "species": ["a", "b"] * 6,
+    }
+    tables = (
+        pd.DataFrame(columns),
+        pl.DataFrame(columns),
+        pa.table(columns),
+        (pl.DataFrame(columns)[:, :4], columns["legs"]),
+    )
+    for table in tables:
+        dataset = client.datasets.wait(client.datasets.upload(table))
+        kinds = {column.name: column.kind for column in dataset.columns or ()}
+        assert (dataset.format, dataset.rows, dataset.error) == ("parquet", 12, None)
+        assert (kinds["length"], kinds["legs"], kinds["wild"], kinds["seen"]) == (
+            "numeric", "integer", "boolean", "datetime",
+        )  # fmt: skip
+        assert client.datasets.upload(table).sha256 == dataset.sha256
+    job = client.jobs.create(dataset=dataset, target="y", epochs=2).wait()
+    assert len(client.predictions.create(job, pl.DataFrame(columns)[:, :4])) == 12
+
+
+def test_a_card_is_saved_and_its_commands_train_it_again(
+    client: Client, trained: Job, flowers: bytes, app: APIFlask, make_key: MakeKey, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, work: Callable[[float], None],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("steepest.client.client.Retries", lambda: Retries(sleep=work))
+    client.jobs.card(trained, "card.html")
+    card = client.jobs.get(trained).card(Path("card.md")).read_text("utf-8")
+    assert Path("card.html").read_text("utf-8").startswith("<!doctype html>")
+    assert client.jobs.card(trained, "card.txt", format="md").read_text("utf-8") == card
+    with pytest.raises(ValueError, match=r"end it in \.html or \.md"):
+        client.jobs.card(trained, "card.pdf")
+    first, *others = re.findall(r"^```sh\n(.*?)^```$", card, re.DOTALL | re.MULTILINE)
+    subprocess.run(["sh", "-c", first], check=True)
+    Path("data.csv").write_bytes(flowers)
+    subprocess.run(["bash", "-c", others[0].splitlines()[-1]], check=True)
+    service = Service(URL, make_key("read", "write"), transport=httpx.WSGITransport(app))
+    with capture_logs():
+        shown = CliRunner().invoke(main, shlex.split(others[-1])[1:], obj=service)
+    assert shown.exit_code == 0, shown.output
+    again = next(client.jobs.list())
+    assert again.id != trained.id
+    assert again.lineage == trained.lineage
+    assert again.result == trained.result
+
+
+def test_a_job_is_evaluated_and_whole_data_sets_are_predicted(
+    client: Client, trained: Job, table: Dataset, tmp_path: Path
+) -> None:
+    held_out = client.evaluations.held_out(trained)
+    assert held_out.result is not None
+    assert isinstance(held_out.result.figures, ClassFigures)
+    assert held_out.result.figures.curves[0].roc is not None
+    assert held_out.result.figures.curves[0].roc.thresholds[0] == float("inf")
+    asked = client.evaluations.create(trained, table, permutation_importance=2, seed=1)
+    assert not asked.is_terminal
+    with pytest.raises(TimeoutError, match="queued"):
+        client.evaluations.wait(asked, timeout=0)
+    found = client.evaluations.wait(asked)
+    assert found.result is not None
+    assert found.result.rows == 60
+    assert found.result.permutation_importance is not None
+    assert [each.id for each in client.evaluations.list(trained)] == [found.id, "held_out"]
+    assert client.evaluations.get(trained, found.id) == found
+    predicted = client.predictions.wait(client.predictions.create_for_dataset(trained, table))
+    assert list(client.predictions.list(trained)) == [predicted]
+    assert client.predictions.get(trained, predicted.id) == predicted
+    file = client.predictions.download(predicted, tmp_path / "predictions.parquet")
+    assert pq.read_table(file).num_rows == 60
+    with pytest.raises(NotFound):
+        client.evaluations.get(trained, "cmp_" + "0" * 32)
 
 
 def test_every_wrong_field_is_named_at_once(client: Client, table: Dataset) -> None:
@@ -211,7 +329,56 @@ def test_the_command_goes_the_whole_way(
     assert len(steepest("jobs", "epochs", job.id).stdout.splitlines()) == 7
     assert "job.succeeded" in steepest("jobs", "events", job.id).stdout
     assert "colour" in steepest("datasets", "show", job.dataset).stdout
+    steepest("card", job.id)
+    assert Path(f"{job.id}.html").read_text("utf-8").startswith("<!doctype html>")
     steepest("weights", job.id, "-o", "model.npz")
     assert Path("model.npz").stat().st_size > 0
+    steepest("weights", job.id, "--format", "py")
+    assert "def predict(" in Path(f"{job.id}.py").read_text()
     Path("new.csv").write_text("length,width,colour,species\n4.1,3.2,red,setosa\n6.1,,blue,\n")
     assert len(steepest("predict", job.id, "new.csv").stdout.splitlines()) == 3
+    assert "60 rows" in steepest("predict", job.id, job.dataset).stdout
+    assert pq.read_table(f"{job.dataset}.parquet").num_rows == 60
+    shown = steepest("evaluate", job.id).stdout
+    assert all(words in shown for words in ("balanced accuracy", "versicolor", "Worst rows"))
+    shown = steepest("evaluate", job.id, job.dataset, "--importance", "1").stdout
+    assert all(words in shown for words in ("60 rows", "Drop of accuracy", "colour"))
+    assert json.loads(steepest("evaluate", job.id, "--json").stdout)["result"]["figures"]["task"] == "multiclass"
+
+
+def test_the_rows_of_each_part(client: Client, trained: Job, table: Dataset, tmp_path: Path) -> None:
+    told = client.splits.get(trained)
+    assert sorted(told.training + told.validation + told.test) == list(range(60))
+    with np.load(client.splits.download(trained, tmp_path / "split.npz")) as archive:
+        assert {name: archive[name].tolist() for name in archive.files} == told.model_dump(
+            include={"training", "validation", "test"}
+        )
+    with pytest.raises(Conflict, match="have not been divided"):
+        client.splits.get(client.jobs.create(dataset=table, target="species"))
+
+
+def test_a_pair_of_idx_files_and_options_by_the_client_and_by_the_command(
+    client: Client, app: APIFlask, make_key: MakeKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    work: Callable[[float], None],
+) -> None:  # fmt: skip
+    monkeypatch.setattr("steepest.client.client.Retries", lambda: Retries(sleep=work))
+    service = Service(URL, make_key("read", "write"), transport=httpx.WSGITransport(app))
+
+    def command(*arguments: str) -> Result:
+        with capture_logs():  # the service's own, which would land in the command's output
+            return CliRunner().invoke(main, arguments, obj=service)
+
+    features, labels = tmp_path / "train-images-idx3-ubyte", tmp_path / "train-labels-idx1-ubyte.gz"
+    features.write_bytes(idx(np.arange(24, dtype=">u1").reshape(4, 3, 2)))
+    labels.write_bytes(gzip.compress(idx(np.array([1, 0, 1, 0], ">u1"))))
+    made = client.datasets.wait(client.datasets.upload(features, labels=labels))
+    assert (made.status, made.image_shape, made.rows) == (DatasetState.READY, [3, 2], 4)
+    assert made.options is not None
+    assert made.options.parts == {"features": 40, "labels": labels.stat().st_size}
+    result = command("datasets", "upload", str(features), "--labels", str(labels), "--name", "digits")
+    assert result.exit_code == 0, result.output
+    assert "digits: 4 rows, 7 columns" in result.stdout
+    table = tmp_path / "table.txt"
+    table.write_bytes("grün|1\nrot|2\n".encode("latin-1"))
+    result = command("datasets", "upload", str(table), "--encoding", "latin-1", "--no-header", "--delimiter", "pipe")
+    assert "2 rows, 2 columns" in result.stdout

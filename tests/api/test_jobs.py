@@ -10,7 +10,8 @@ from apiflask import APIFlask
 from sqlalchemy.orm import Session
 
 from service.context import KEY
-from steepest.spec.answers import Environment, Epoch
+from steepest.spec.answers import Epoch
+from steepest.spec.outcome import Environment
 from store import attempts, history, jobs
 from store.database import Database
 from store.models import DEFAULT_ACCOUNT

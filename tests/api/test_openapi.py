@@ -19,7 +19,9 @@ from tests.api.doubles import RecordingQueue
 OPERATIONS = {
     "createDataset", "listDatasets", "getDataset", "updateDataset", "deleteDataset", "listRows", "getDatasetContent",
     "createJob", "listJobs", "getJob", "updateJob", "cancelJob", "deleteJob", "listEvents", "listEpochs",
-    "listCheckpoints", "getWeights", "createPredictions", "getAccount", "getHealth", "getReadiness",
+    "listCheckpoints", "getSplit", "getWeights", "createPredictions", "listPredictions", "getPrediction",
+    "getPredictionContent", "createEvaluation", "listEvaluations", "getEvaluation", "getCard", "getAccount",
+    "getHealth", "getReadiness",
 }  # fmt: skip
 ERRORS = {"400", "401", "403", "404", "405", "409", "413", "415", "422", "429", "500", "503"}
 

@@ -110,9 +110,6 @@ def test_every_problem_is_named_at_once(
     [
         {"priority": 3},
         {"warm_start": {"job": "job_x"}},
-        {"reuse": True},
-        {"preprocess": {"missing": "median"}},
-        {"split": {"method": "group", "column": "colour"}},
     ],
 )
 def test_what_a_later_release_brings_says_so(call: Caller, dataset: str, fields: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 from safetensors.numpy import load as load_safetensors
 from sqlalchemy import update
 
-from steepest.export import safetensors
+import steepest
+from steepest.export import onnx, python, safetensors
 from store.database import Database
 from store.models import CheckpointRow
 from tests.api.caller import Caller
 from tests.api.workshop import Workshop
+from tests.unit.export.runtimes import checked, imported, run_onnx
 
 
 def test_safetensors_and_npz_hold_the_same_arrays(call: Caller, job: dict[str, Any]) -> None:
@@ -37,7 +40,91 @@ def test_safetensors_and_npz_hold_the_same_arrays(call: Caller, job: dict[str, A
     assert call("GET", f"{path}?format=npz").data == other.data
 
 
-@pytest.mark.parametrize("form", ["safetensors", "npz"])
+MIMETYPES = {
+    "safetensors": "application/octet-stream",
+    "npz": "application/x-npz",
+    "onnx": "application/octet-stream",
+    "json": "application/json",
+    "py": "text/x-python",
+}
+
+
+def test_every_format_predicts_as_the_service_does(call: Caller, job: dict[str, Any], tmp_path: Path) -> None:
+    path = f"/v1/jobs/{job['id']}"
+    rows: list[dict[str, Any]] = [
+        {"length": 4.25, "width": None, "colour": "red"},
+        {"length": 6.5, "width": 3.0, "colour": None},
+    ]
+    answer = call.json("POST", f"{path}/predictions", json={"rows": rows})["data"]
+    expected = [list(each["probabilities"].values()) for each in answer]
+    files = {}
+    for form, mimetype in MIMETYPES.items():
+        found = call("GET", f"{path}/weights?format={form}")
+        assert found.mimetype == mimetype
+        assert found.headers["Content-Disposition"] == f"attachment; filename={job['id']}.{form}"
+        assert found.headers["ETag"] == f'"{hashlib.sha256(found.data).hexdigest()}"'
+        files[form] = found.data
+    values = [list(row.values()) for row in rows]
+    for form in ("safetensors", "npz", "json"):
+        (tmp_path / f"model.{form}").write_bytes(files[form])
+        model = steepest.load(tmp_path / f"model.{form}")
+        np.testing.assert_allclose(model.predict_proba(np.array(values, object)), expected, atol=1e-5)
+    program = imported(files["py"])
+    np.testing.assert_allclose(program.predict_proba(rows), expected, atol=1e-5)
+    assert program.predict(rows).tolist() == [each["label"] for each in answer]
+    graph = run_onnx(checked(files["onnx"]), safetensors.load(files["safetensors"]).preprocessing, rows)
+    np.testing.assert_allclose(graph["probabilities"], expected, atol=1e-5)
+    assert graph["label"].tolist() == [each["label"] for each in answer]
+
+
+TRIPS = "hours,wheels,colour,left,wet,fare\n" + "".join(
+    f"{index % 5}.25,{index % 3 + 2},{('red', 'blue', '')[index % 3]},2026-0{index % 9 + 1}-1{index % 7}"
+    f" 0{index % 8}:30,{('true', 'false')[index % 2]},{index % 7 * 3 + index % 5}\n"
+    for index in range(60)
+)
+
+
+@pytest.mark.parametrize("categorical", ["one_hot", "ordinal", "hashing"])
+def test_every_kind_of_column_goes_along(call: Caller, workshop: Workshop, categorical: str) -> None:
+    dataset = call.upload(TRIPS.encode())
+    workshop.ingest(dataset)
+    kinds = [column["kind"] for column in call.json("GET", f"/v1/datasets/{dataset}")["columns"]]
+    assert kinds == ["numeric", "integer", "categorical", "datetime", "boolean", "integer"]
+    fields: dict[str, Any] = {
+        "preprocess": {"categorical": categorical, "missing_indicator": True},
+        "task": "regression",
+        "epochs": 3,
+    }
+    made = call.submit(dataset, target="fare", layers=[{"units": 4, "batch_norm": True}], **fields)
+    workshop.train(made["id"])
+    path = f"/v1/jobs/{made['id']}"
+    moment = "2026-03-04T05:06:07Z"
+    rows: list[dict[str, Any]] = [
+        {"hours": 2.25, "wheels": 3, "colour": "red", "left": moment, "wet": "true"},
+        {"hours": None, "wheels": None, "colour": None, "left": None, "wet": "false"},
+    ]
+    answer = call.json("POST", f"{path}/predictions", json={"rows": rows})["data"]
+    expected = [each["value"] for each in answer]
+    files = {form: call("GET", f"{path}/weights?format={form}").data for form in MIMETYPES}
+    np.testing.assert_allclose(imported(files["py"]).predict(rows), expected, rtol=1e-5)
+    model = safetensors.load(files["safetensors"])
+    assert [each.model_dump() for each in model.predict_records(rows)] == answer
+    milliseconds = [row | {"left": row["left"] and 1_772_600_767_000} for row in rows]
+    graph = run_onnx(checked(files["onnx"]), model.preprocessing, milliseconds)
+    np.testing.assert_allclose(graph["value"][:, 0], expected, rtol=1e-5)
+
+
+def test_a_network_that_is_too_large_for_a_format_says_so(
+    call: Caller, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, form in ((onnx, "onnx"), (python, "py")):
+        monkeypatch.setattr(module, "MOST_BYTES", 100)
+        problem = call.json("GET", f"/v1/jobs/{job['id']}/weights?format={form}", 422)
+        assert problem["errors"][0]["pointer"] == "/query/format"
+        assert "take safetensors" in problem["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("form", sorted(MIMETYPES))
 def test_ranges(call: Caller, job: dict[str, Any], form: str) -> None:
     path = f"/v1/jobs/{job['id']}/weights?format={form}"
     whole = call("GET", path)
@@ -76,6 +163,9 @@ def test_every_checkpoint_can_be_downloaded(call: Caller, job: dict[str, Any]) -
             found = call("GET", f"{path}/weights?checkpoint={which}")
             assert hashlib.sha256(found.data).hexdigest() == checkpoint["sha256"]
             assert len(found.data) == checkpoint["bytes"]
+            model = safetensors.load(found.data)
+            program = imported(call("GET", f"{path}/weights?checkpoint={which}&format=py").data)
+            np.testing.assert_array_equal(program.LAYERS[0][1], model.network.arrays(model.theta)["layers.0.weight"])
     call("GET", f"{path}/weights?checkpoint=999", 404)
     assert call.pointers("GET", f"{path}/weights?checkpoint=worst&format=pickle") == [
         "/query/format",

@@ -6,7 +6,7 @@ from pathlib import Path
 from store.database import Database
 from store.settings import Settings
 from tests.api.doubles import RecordingQueue
-from worker import ingest, runner
+from worker import computations, ingest, runner
 from worker.cache import Cache
 from worker.drain import Drain
 from worker.identity import Identity
@@ -14,7 +14,7 @@ from worker.process import Process
 
 
 class Workshop:
-    """Reads data sets and trains jobs when a test says so."""
+    """Reads data sets, trains jobs and works out computations when a test says so."""
 
     def __init__(self, settings: Settings, database: Database, queue: RecordingQueue) -> None:
         drain = Drain.make(settings.home)
@@ -34,6 +34,10 @@ class Workshop:
     def train(self, job_id: str) -> None:
         """Train a queued job to its end."""
         runner.run(self._process, job_id)
+
+    def compute(self, computation_id: str) -> None:
+        """Work out a long computation."""
+        computations.run(self._process, computation_id)
 
     def close(self) -> None:
         """Remove what a worker leaves behind."""

@@ -24,9 +24,18 @@ from embedded import broker
 from service.submission import examine
 from steepest.spec.errors import Unavailable
 from steepest.spec.states import TERMINAL, DatasetState
-from store import blobs, datasets, jobs
+from store import blobs, computations, datasets, jobs
 from store.database import Database
-from store.models import DEFAULT_ACCOUNT, CheckpointRow, DatasetRow, EpochRow, EventRow, JobRow
+from store.models import (
+    DEFAULT_ACCOUNT,
+    CheckpointRow,
+    ComputationKind,
+    ComputationRow,
+    DatasetRow,
+    EpochRow,
+    EventRow,
+    JobRow,
+)
 from store.queue import Queue
 from store.settings import Settings
 
@@ -190,6 +199,19 @@ class Stack:
             row = jobs.submit(session, DEFAULT_ACCOUNT, submission.spec, submission.resolved)
         self.queue.announce_job(row.id)
         return row.id
+
+    def compute(self, job_id: str, kind: ComputationKind, dataset_id: str, **parameters: Any) -> str:
+        """Save and announce a long computation about a job; its id."""
+        with self.database.write() as session:
+            job = jobs.get(session, DEFAULT_ACCOUNT, job_id)
+            row = computations.create(session, job, kind, dataset_id, {"dataset": dataset_id, **parameters})
+        self.queue.announce_computation(row.id)
+        return row.id
+
+    def computation(self, computation_id: str) -> ComputationRow:
+        """A computation as it is now."""
+        with self.database.read() as session:
+            return session.get_one(ComputationRow, computation_id)
 
     def cancel(self, job_id: str) -> None:
         """Ask for the job's end."""

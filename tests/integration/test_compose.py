@@ -23,7 +23,7 @@ from psycopg import sql
 from ruamel.yaml import YAML
 
 from steepest.client import Client
-from steepest.spec.answers import ClassPrediction
+from steepest.spec.predictions import ClassPrediction
 from tests.integration.embedded.processes import descendants, eventually, left_of
 
 CHECKOUT = Path(__file__).resolve().parents[2]

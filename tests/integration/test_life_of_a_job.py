@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import update
 
 from steepest.export import safetensors
-from steepest.spec.states import DatasetState, JobState
+from steepest.spec.figures import EvaluationResult, PredictionResult
+from steepest.spec.states import ComputationState, DatasetState, JobState
 from store import checkpoints
 from store.database import now
-from store.models import CheckpointRow, EpochRow, EventRow, JobRow
+from store.models import CheckpointRow, ComputationKind, EpochRow, EventRow, JobRow
 from tests.integration.conftest import table
 from tests.integration.stack import Stack, until
 
@@ -159,6 +160,27 @@ def test_a_data_set_whose_reader_was_killed_is_read_again(stack: Stack) -> None:
     until(lambda: stack.dataset(dataset_id).status is not DatasetState.VALIDATING)
     row = stack.dataset(dataset_id)
     assert (row.status, row.rows, row.attempt) == (DatasetState.READY, 150_000, 2)
+
+
+def test_a_computation_whose_worker_was_killed_is_worked_out_again(stack: Stack, large: str) -> None:
+    stack.trainers(1)
+    job = stack.ended(stack.submit({"dataset": large, "target": "y", "epochs": 1, "layers": [{"units": 64}]}))
+    assert job.status is JobState.SUCCEEDED, job.error
+    evaluation_id = stack.compute(
+        job.id, ComputationKind.EVALUATION, large, permutation_importance={"repeats": 100, "seed": 1}
+    )
+    until(lambda: stack.computation(evaluation_id).worker is not None)
+    os.kill(int((stack.computation(evaluation_id).worker or "").rpartition("/")[2]), signal.SIGKILL)
+    prediction_id = stack.compute(job.id, ComputationKind.PREDICTION, large)
+    for computation_id in (evaluation_id, prediction_id):
+        until(lambda computation_id=computation_id: stack.computation(computation_id).status.is_terminal)  # type: ignore[misc]
+    evaluation, prediction = stack.computation(evaluation_id), stack.computation(prediction_id)
+    assert (evaluation.status, evaluation.attempt) == (ComputationState.SUCCEEDED, 2), evaluation.error
+    assert (prediction.status, prediction.attempt) == (ComputationState.SUCCEEDED, 1), prediction.error
+    rows = stack.dataset(large).rows
+    assert isinstance(evaluation.result, EvaluationResult)
+    assert isinstance(prediction.result, PredictionResult)
+    assert evaluation.result.rows == prediction.result.rows == rows
 
 
 def test_data_that_cannot_be_read_fails_with_line_and_column(stack: Stack) -> None:

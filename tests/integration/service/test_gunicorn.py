@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from service.submission import examine
-from steepest.spec.answers import Column
+from steepest.spec.columns import Column
 from steepest.spec.errors import Problem
 from store import blobs, datasets, jobs, keys, migrate
 from store.database import Database

@@ -49,6 +49,27 @@ def test_many_brackets_are_no_depth() -> None:
     assert loads(b'"' + b"[" * 1_000 + b'"') == "[" * 1_000
 
 
+@pytest.mark.parametrize(
+    "number", ["1e309", "-1E+400", "9" * 309 + ".0", "9" * 250 + "e99", "0." + "1" * 300 + "e999", "1e0309"]
+)
+def test_a_number_beyond_a_float_is_refused_wherever_it_stands(number: str) -> None:
+    for body in (number, f'{{"rows": [[1.5, {number}], [2.0]]}}'):
+        with pytest.raises(InvalidRequest, match="too large"):
+            loads(body.encode())
+
+
+@pytest.mark.parametrize("number", ["1e99", "1.5e-300", "9" * 199 + "e99", "1" * 150 + ".5"])
+def test_a_large_number_that_is_none_too_large_is_taken(number: str) -> None:
+    assert loads(f"[{number}]".encode()) == [float(number)]
+
+
+def test_brackets_in_strings_are_no_depth() -> None:
+    body = json.dumps([{'[[["': '}}{{\\"[' * 30}] * 40)
+    assert loads(body.encode()) == json.loads(body)
+    with pytest.raises(InvalidRequest, match="nested"):
+        loads(b'["]]]]]]]]", ' + b"[" * 64 + b"]" * 64 + b"]")
+
+
 def test_what_cannot_be_stored_is_named_by_its_place() -> None:
     with pytest.raises(ValidationFailed) as failed:
         loads(rb'{"a/b": ["x", "\u0000"], "c": {"\udc00": 1}}')

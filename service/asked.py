@@ -1,0 +1,98 @@
+"""Long computations about a job, from the request to the row: whether it can be done is said at once."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from flask import Response, request
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from service.context import service
+from service.http.auth import principal
+from service.http.conditional import conditional
+from service.http.idempotency import fingerprint, idempotent, replay
+from service.http.resource import reply
+from service.saved_weights import model, saved
+from steepest.data.conform import schema_problems
+from steepest.spec.errors import Conflict, FieldProblem, NotFound
+from steepest.spec.problems import raised
+from steepest.spec.states import DatasetState
+from store import computations, datasets
+from store.models import ComputationKind, ComputationRow, DatasetRow, JobRow
+
+SECONDS_TO_NEXT_LOOK: Final = 1
+"""What those who poll are told to leave between two looks at a computation that goes on."""
+
+HEADERS: Final = {"ETag": "Differs whenever the computation does.", "Retry-After": "Seconds until another look."}
+
+
+def create(
+    job_id: str,
+    kind: ComputationKind,
+    dataset_id: str | None,
+    parameters: Mapping[str, Any],
+    answer: Callable[[ComputationRow], BaseModel],
+    *,
+    with_targets: bool,
+) -> Response:
+    """Save a computation about a job and announce it: 201, and where it is.
+
+    Args:
+        job_id: The job, which has weights.
+        kind: What to work out.
+        dataset_id: Whose rows; None for the job's own data set.
+        parameters: What else was asked for.
+        answer: The row as the API tells it.
+        with_targets: Whether the data set needs the job's target too.
+
+    Raises:
+        NotFound: the account has no such job.
+        Conflict: the job has no weights yet, or the data set is not ready.
+        ValidationFailed: the account has no such data set, or it lacks a column.
+    """
+    account_id, this = principal().account_id, fingerprint(request.get_data())
+    with idempotent(account_id, this) as create:
+        if create.stored is not None:
+            return replay(create.stored)
+        with service().database.read() as session:
+            job, blob = saved(session, job_id, None)
+            dataset = _dataset(session, job, dataset_id)
+        if dataset_id is not None:
+            network = model(blob)
+            problems = schema_problems(
+                dataset.columns or [], network.preprocessing.features, network.target if with_targets else None
+            )
+            if problems:
+                raise raised([FieldProblem(pointer="/dataset", detail=problem) for problem in problems])
+
+        def save(session: Session) -> Response:
+            row = computations.create(session, job, kind, dataset.id, parameters)
+            headers = {"Location": f"{request.path}/{row.id}", "Retry-After": str(SECONDS_TO_NEXT_LOOK)}
+            return reply(answer(row), 201, headers=headers)
+
+        response = create.run(this, save)
+    service().queue.announce_computation(response.headers["Location"].rsplit("/", 1)[1])
+    return response
+
+
+def look(model: BaseModel, *, is_terminal: bool) -> Response:
+    """A computation as an answer that is cheap to poll."""
+    response = conditional(reply(model))
+    if not is_terminal:
+        response.headers["Retry-After"] = str(SECONDS_TO_NEXT_LOOK)
+    return response
+
+
+def _dataset(session: Session, job: JobRow, dataset_id: str | None) -> DatasetRow:
+    try:
+        row = datasets.get(session, job.account_id, dataset_id or job.dataset_id)
+    except NotFound:
+        if dataset_id is None:
+            raise Conflict(
+                "the job's data set has been deleted, and its test rows with it; name another data set",
+                state=job.status.value,
+            ) from None
+        raise raised([FieldProblem(pointer="/dataset", detail=f"there is no data set {dataset_id}")]) from None
+    if row.status is not DatasetState.READY:
+        raise Conflict(f"data set {row.id} is {row.status.value}; wait until it is ready", state=row.status.value)
+    return row
