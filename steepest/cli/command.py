@@ -2,7 +2,9 @@
 
 import click
 
+from steepest.cli.card import card
 from steepest.cli.datasets import datasets
+from steepest.cli.evaluate import evaluate
 from steepest.cli.follow import follow
 from steepest.cli.jobs import cancel, jobs
 from steepest.cli.predict import predict
@@ -50,5 +52,5 @@ def main() -> None:
     """
 
 
-for command in (train, follow, jobs, cancel, weights, predict, datasets):
+for command in (train, follow, jobs, cancel, evaluate, weights, card, predict, datasets):
     main.add_command(command)

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from steepest.cli.output import loss, number, percent, table
+from steepest.cli.output import table
+from steepest.inspect.words import loss, number, percent
 
 if TYPE_CHECKING:
-    from steepest.spec.answers import Result
+    from steepest.spec.outcome import Result
 
 PARTS = ("training", "validation", "test")
 

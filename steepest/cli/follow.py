@@ -1,22 +1,20 @@
 """`steepest follow`: watch a job to its end."""
 
 import sys
-from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING
 
 import click
 
 from steepest.cli.figures import print_figures
-from steepest.cli.output import duration, echo, emit, loss, number, percent, stderr_console
+from steepest.cli.output import echo, emit, stderr_console
 from steepest.cli.service import Service, connected, pass_service
+from steepest.inspect.words import duration
 
 if TYPE_CHECKING:
     from steepest.client import Client
-    from steepest.spec.answers import Epoch, Job, Result
-
-LINES = 20
-"""About so many epochs get a line of their own where there is no terminal."""
+    from steepest.client.progress import View
+    from steepest.spec.answers import Job
+    from steepest.spec.outcome import Result
 
 
 @click.command()
@@ -47,12 +45,7 @@ def watch(service: Service, client: "Client", job: str) -> None:
 
 def until_end(service: Service, client: "Client", job: str) -> "Job":
     """Show a job's progress on stderr until it ends, however it ends."""
-    with _view(service) as view:
-
-        def changed(job: "Job") -> None:
-            view.update(job, _latest(client, job))
-
-        return client.jobs.wait(job, on_progress=changed)
+    return client.jobs.watch(job, view=_view(service))
 
 
 def conclude(service: Service, job: "Job") -> None:
@@ -90,116 +83,10 @@ def _course(job: "Job", result: "Result") -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _latest(client: "Client", job: "Job") -> "Epoch | None":
-    """The newest record of the loss history."""
-    from steepest.spec.errors import Unavailable
+def _view(service: Service) -> "View":
+    """A program reads the final JSON alone."""
+    from steepest.client.progress import Bar, Lines, Silence
 
-    if not job.progress.epoch:
-        return None
-    try:
-        newest = list(client.epochs.list(job, after=job.progress.epoch - 1))
-    except Unavailable:
-        # The wait outlives a restart of the service; so does what is shown beside it.
-        return None
-    return newest[-1] if newest else None
-
-
-class View(AbstractContextManager["View"], Protocol):
-    """Where progress is shown."""
-
-    def update(self, job: "Job", epoch: "Epoch | None") -> None:
-        """The job changed; `epoch` is the newest record, if there is one."""
-
-
-def _view(service: Service) -> View:
     if service.as_json:
         return Silence()
-    return Bar() if sys.stderr.isatty() else Lines()
-
-
-class Silence:
-    """Shows nothing: a program reads the final JSON."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        return None
-
-    def update(self, job: "Job", epoch: "Epoch | None") -> None:
-        """Nothing to do."""
-
-
-class Lines(Silence):
-    """A line for each change of state and for about every twentieth part of the epochs."""
-
-    def __init__(self) -> None:
-        self._status = ""
-        self._next_epoch = 0
-
-    def update(self, job: "Job", epoch: "Epoch | None") -> None:
-        """Print a line if enough has happened."""
-        if job.status != self._status:
-            self._status = job.status
-            echo(f"{job.id} {_waiting(job)}", err=True)
-        if epoch is not None and epoch.epoch >= self._next_epoch:
-            step = max(1, job.progress.epochs // LINES)
-            self._next_epoch = epoch.epoch // step * step + step
-            echo(f"epoch {epoch.epoch} of {job.progress.epochs}: {', '.join(_figures(epoch))}", err=True)
-
-
-class Bar:
-    """A progress bar with the epoch, the losses and the time that is left."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[epoch]}", markup=False),
-            TextColumn("{task.fields[figures]}", markup=False, style="cyan"),
-            TextColumn("{task.fields[eta]}", markup=False),
-            console=stderr_console(),
-            expand=True,
-        )
-        self._task = self._progress.add_task("connecting", total=None, epoch="", figures="", eta="")
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._progress.stop()
-
-    def update(self, job: "Job", epoch: "Epoch | None") -> None:
-        """Draw the bar anew."""
-        progress = job.progress
-        left = None if job.is_terminal else progress.eta_seconds
-        self._progress.update(
-            self._task,
-            description=_waiting(job),
-            # A queued job has a pulsing bar; one that stopped early is as done as one that ran all its epochs.
-            total=None if job.status == "queued" else 1.0,
-            completed=1.0 if job.status == "succeeded" else progress.fraction,
-            epoch=f"{progress.epoch}/{progress.epochs}",
-            figures=" ".join(_figures(epoch)) if epoch else "",
-            eta="" if left is None else f"{duration(left)} left",
-            refresh=True,
-        )
-
-
-def _waiting(job: "Job") -> str:
-    return "waits for a worker" if job.status == "queued" else str(job.status)
-
-
-def _figures(epoch: "Epoch") -> list[str]:
-    """An epoch's losses and its best score, short enough to stand beside a bar."""
-    score = epoch.validation_accuracy if epoch.validation_accuracy is not None else epoch.training_accuracy
-    r2 = epoch.validation_r2 if epoch.validation_r2 is not None else epoch.training_r2
-    return [
-        f"loss {loss(epoch.training_loss)}",
-        *([f"val {loss(epoch.validation_loss)}"] if epoch.validation_loss is not None else []),
-        *([f"acc {percent(score)}"] if score is not None else []),
-        *([f"R2 {number(r2)}"] if r2 is not None else []),
-    ]
+    return Bar(stderr_console()) if sys.stderr.isatty() else Lines(lambda line: echo(line, err=True))

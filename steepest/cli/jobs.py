@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from steepest.cli.figures import figure, print_figures
-from steepest.cli.output import age, duration, echo, emit, facts, loss, moment, number, percent, table
+from steepest.cli.output import age, echo, emit, facts, moment, table
 from steepest.cli.service import Service, connected, pass_service
+from steepest.inspect.words import duration, loss, number, percent
 
 if TYPE_CHECKING:
     from steepest.spec.answers import Job

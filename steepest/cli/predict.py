@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli.output import emit, number, percent, printable, table
+from steepest.cli.output import echo, emit, printable, table
 from steepest.cli.service import Service, connected, pass_service
+from steepest.inspect.words import number, percent, size
 
 if TYPE_CHECKING:
     from steepest.client import Client
-    from steepest.spec.answers import Prediction
+    from steepest.spec.predictions import Prediction
 
 BATCH = 10_000
 """Rows in one request: the service's own limit."""
@@ -27,15 +28,31 @@ LEADING_ZERO = re.compile(r"[+-]?0\d")
 
 @click.command()
 @click.argument("job")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("source", metavar="FILE|DATASET")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to save the predictions of a data set, as Parquet. [default: DATASET.parquet]",
+)
 @connected
 @pass_service
-def predict(service: Service, job: str, file: Path) -> None:
-    """Predict the rows of FILE with the network that JOB trained.
+def predict(service: Service, job: str, source: str, output: Path | None) -> None:
+    """Predict the rows of FILE, or of a whole data set, with the network that JOB trained.
 
     FILE is a CSV table whose header names the columns, or JSON: a list of rows, each an object or a list of values in
-    the order of the job's features. In a pipe the answer is CSV.
+    the order of the job's features. In a pipe the answer is CSV. DATASET is the id of a data set; its predictions are
+    saved as a Parquet file.
     """
+    file = Path(source)
+    if not file.is_file():
+        if not re.fullmatch(r"ds_\w+(-\w+)*", source):
+            raise click.BadParameter(f"{source} is neither a file nor the id of a data set", param_hint="'FILE'")
+        _predict_dataset(service, job, source, output or Path(f"{source}.parquet"))
+        return
+    if output is not None:
+        raise click.UsageError("--output is for a data set; the predictions of a file go to stdout")
     with service.client() as client:
         rows = _json_rows(file) if file.suffix.lower() == ".json" else _csv_rows(client, job, file)
         found = list(_predicted(client, job, rows))
@@ -45,6 +62,22 @@ def predict(service: Service, job: str, file: Path) -> None:
         emit({"object": "list", "data": found})
     else:
         _print(found)
+
+
+def _predict_dataset(service: Service, job: str, dataset: str, output: Path) -> None:
+    with service.client() as client:
+        found = client.predictions.wait(client.predictions.create_for_dataset(job, dataset))
+        if found.error is not None:
+            from steepest.cli.report import explain
+
+            explain(found.error, "the prediction")
+            raise click.exceptions.Exit(1)
+        saved = client.predictions.download(found, output)
+    if service.as_json:
+        emit({"path": str(saved), "bytes": saved.stat().st_size, "prediction": found})
+    else:
+        rows = found.result.rows if found.result else 0
+        echo(f"{saved}  {rows:,} rows, {size(saved.stat().st_size)}")
 
 
 def _predicted(client: "Client", job: str, rows: Iterator[Any]) -> Iterator["Prediction"]:
@@ -128,7 +161,11 @@ def _cell(text: str, kind: str | None) -> float | str | None:
     """A cell as the service reads it in a data set. What should be a number and is none goes as it is, to be named."""
     if text == "":
         return None
-    if kind == "categorical" or (kind is None and LEADING_ZERO.match(text)) or "_" in text:
+    if (
+        kind in ("boolean", "categorical", "datetime", "text")
+        or (kind is None and LEADING_ZERO.match(text))
+        or "_" in text
+    ):
         return text
     try:
         return float(text)
@@ -148,7 +185,7 @@ def _print(found: "list[Prediction]") -> None:
 
 def _whole(item: "Prediction") -> tuple[list[str], list[Any]]:
     """Header and cells of all that is known of a row."""
-    from steepest.spec.answers import ClassPrediction, LabelsPrediction, ValuesPrediction
+    from steepest.spec.predictions import ClassPrediction, LabelsPrediction, ValuesPrediction
 
     if isinstance(item, ClassPrediction):
         return ["label", *item.probabilities], [printable(item.label), *item.probabilities.values()]
@@ -161,7 +198,7 @@ def _whole(item: "Prediction") -> tuple[list[str], list[Any]]:
 
 def _glance(item: "Prediction") -> tuple[list[str], list[str]]:
     """Header and cells of what a person looks for in a row."""
-    from steepest.spec.answers import ClassPrediction, LabelsPrediction, ValuesPrediction
+    from steepest.spec.predictions import ClassPrediction, LabelsPrediction, ValuesPrediction
 
     if isinstance(item, ClassPrediction):
         return ["LABEL", "PROBABILITY"], [item.label, percent(max(item.probabilities.values()))]

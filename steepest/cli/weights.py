@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from steepest.cli.output import echo, size
+from steepest.cli.output import echo
 from steepest.cli.service import Service, connected, pass_service
+from steepest.inspect.words import size
 
 
 @click.command()
@@ -15,7 +16,13 @@ from steepest.cli.service import Service, connected, pass_service
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to save; its suffix, .safetensors or .npz, is the format. [default: JOB.safetensors]",
+    help="Where to save; its suffix is the format unless --format says it. [default: JOB.FORMAT]",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["safetensors", "npz", "onnx", "json", "py"]),
+    help="The file's format. [default: OUTPUT's suffix, else safetensors]",
 )
 @click.option(
     "--checkpoint",
@@ -24,13 +31,15 @@ from steepest.cli.service import Service, connected, pass_service
 )
 @connected
 @pass_service
-def weights(service: Service, job: str, output: Path | None, checkpoint: str | None) -> None:
+def weights(service: Service, job: str, output: Path | None, format_: str | None, checkpoint: str | None) -> None:
     """Download JOB's weights into a file.
 
-    The file holds the preprocessing too, so that `steepest.load(FILE)` predicts raw rows.
+    Every format holds the preprocessing too. `steepest.load(FILE)` predicts raw rows from safetensors, npz and json;
+    onnx runs under ONNX runtimes, and py is a Python program that needs NumPy alone: `python FILE rows.csv`.
     """
     with service.client() as client:
-        saved = client.weights.download(job, output or Path(f"{job}.safetensors"), checkpoint=checkpoint)
+        target = output or Path(f"{job}.{format_ or 'safetensors'}")
+        saved = client.weights.download(job, target, format=format_, checkpoint=checkpoint)
     if service.as_json:
         from steepest.cli.output import emit
 

@@ -1,7 +1,7 @@
 """`Client`: wires the resources to one connection."""
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -9,11 +9,13 @@ from steepest.client.checkpoints import Checkpoints
 from steepest.client.datasets import Datasets
 from steepest.client.endpoint import Endpoint
 from steepest.client.epochs import Epochs
+from steepest.client.evaluations import Evaluations
 from steepest.client.events import Events
 from steepest.client.jobs import Jobs
 from steepest.client.predictions import Predictions
 from steepest.client.retries import Retries
 from steepest.client.session import Session
+from steepest.client.splits import Splits
 from steepest.client.weights import Weights
 from steepest.spec.answers import Account, Health, Readiness
 
@@ -48,7 +50,9 @@ class Client:
         self.events = Events(self._session)
         self.epochs = Epochs(self._session)
         self.checkpoints = Checkpoints(self._session)
+        self.splits = Splits(self._session)
         self.weights = Weights(self._session)
+        self.evaluations = Evaluations(self._session)
         self.predictions = Predictions(self._session)
 
     @property
@@ -81,6 +85,14 @@ class Client:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Itself: what is connected is the service, and copies of what holds a client share it."""
+        return self
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """Where the service is. The key stays here: where a client arrives, it is found as for a new one."""
+        return type(self), (self.url,)
 
     def __repr__(self) -> str:
         return f"Client({self.url!r})"

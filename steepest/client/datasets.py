@@ -2,18 +2,30 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TypedDict
 
 from steepest.client.downloads import download
+from steepest.client.frames import packed
 from steepest.client.references import id_of
 from steepest.client.session import Call, Session, idempotency_key
-from steepest.client.uploads import OnProgress, Upload
+from steepest.client.uploads import OnProgress, Source, sending
 from steepest.spec.answers import Dataset, Page
+from steepest.spec.columns import ColumnKind, Role
 from steepest.spec.states import DatasetState
 
+Data = Source | Any
+"""A file, or what `upload` knows how to make one of."""
+
 FIRST_LOOK, SLOWEST_LOOK = 0.05, 1.0
+
+
+class ColumnChange(TypedDict, total=False):
+    """What is to be said of a column."""
+
+    kind: ColumnKind | None
+    role: Role | None
 
 
 class Datasets:
@@ -24,33 +36,51 @@ class Datasets:
 
     def upload(
         self,
-        source: str | os.PathLike[str] | BinaryIO,
+        source: Data,
         *,
         name: str | None = None,
         content_type: str | None = None,
+        labels: Source | None = None,
+        delimiter: str | None = None,
+        encoding: str | None = None,
+        header: bool | None = None,
+        image_size: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Dataset:
-        """Send a file. The service then reads it: `wait` until it is ready.
+        """Send a file or a table. The service then reads it: `wait` until it is ready.
 
         Args:
-            source: A path, or an open binary file, which is sent from where it stands.
+            source: A path; an open binary file, which is sent from where it stands; a table of pandas, Polars or Arrow
+                (Arrow's C stream interface is enough), without an index; or a pair (X, y) of NumPy arrays, whose
+                columns are then `x0`, `x1`, ... and `y`, or of tables.
             name: What to call the data set; else the file's name.
-            content_type: The format; else by the file's suffix, else by its content.
+            content_type: The format of a file; else by its suffix, else by its content.
+            labels: A second file that belongs to the first, as IDX files come: the features there, the targets here.
+            delimiter: What stands between a text table's cells: a character, or tab, comma, semicolon, pipe, space.
+            encoding: A text's; such as utf-8 or windows-1252.
+            header: Whether a text table's first line names its columns.
+            image_size: Width and height, as in 28x28, to which a ZIP's pictures are resized.
             on_progress: Called with bytes sent and bytes in all (None for a pipe).
+
+        What is not said of delimiter, encoding and header, the service finds out; `Dataset.options` tells what.
 
         Raises:
             InvalidRequest: the file is empty or in no known format.
             RequestTooLarge: it is over the limit.
             UnsupportedMediaType: the content type names no known format.
+            TypeError: no file format of the service can hold what the table holds.
+            ValueError: the parts of a pair do not fit together.
         """
-        with Upload.of(source, on_progress) as upload:
-            headers = {"Content-Type": content_type or upload.content_type, **idempotency_key()}
+        options = {"delimiter": delimiter, "encoding": encoding, "header": header, "image_size": image_size}
+        with packed(source) as table, sending(table.file if table else source, labels, on_progress) as upload:
+            given = table.content_type if table else content_type if labels is None else None
+            headers = {"Content-Type": given or upload.content_type, **idempotency_key()}
             if upload.size is not None:
                 headers["Content-Length"] = str(upload.size)
             call = Call(
                 "POST",
                 "/v1/datasets",
-                params={"name": name or upload.name},
+                params={"name": name or upload.name, **options},
                 headers=headers,
                 body=upload.chunks,
                 once=not upload.replayable,
@@ -92,9 +122,25 @@ class Datasets:
         """Save the uploaded bytes at `path`, whole or not at all, as `client.weights.download` does."""
         return download(self._session, f"/v1/datasets/{id_of(dataset)}/content", {}, Path(path), on_progress)
 
-    def update(self, dataset: Dataset | str, *, name: str) -> Dataset:
-        """Rename a data set."""
-        return self._session.patch(f"/v1/datasets/{id_of(dataset)}", Dataset, {"name": name})
+    def update(
+        self, dataset: Dataset | str, *, name: str | None = None, columns: Mapping[str, ColumnChange] | None = None
+    ) -> Dataset:
+        """Rename a data set, or say what its columns are.
+
+        Args:
+            dataset: Which one.
+            name: A new name.
+            columns: By name, of each its `kind` or `role` or both: `{"zip": {"kind": "categorical"}, "id": {"role":
+                "identifier"}}`. None as a value goes back to what the column looks like. Another kind has the file
+                read again: `wait` until that is done.
+
+        Raises:
+            ValidationFailed: there is no such column, kind or role.
+            Conflict: the data set is being read, or a job that has not ended needs the kinds that it has.
+        """
+        given = {"name": name, "columns": columns}
+        change = {field: value for field, value in given.items() if value is not None}
+        return self._session.patch(f"/v1/datasets/{id_of(dataset)}", Dataset, change)
 
     def delete(self, dataset: Dataset | str) -> None:
         """Delete a data set for good.

@@ -1,15 +1,25 @@
 """Training jobs."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
+from steepest.client.downloads import download
 from steepest.client.epochs import Epochs
 from steepest.client.events import Events
+from steepest.client.history import History
+from steepest.client.job import Job
+from steepest.client.picture import Picture
+from steepest.client.progress import View, fitting
 from steepest.client.references import id_of
 from steepest.client.session import Call, Session
-from steepest.spec.answers import Dataset, Job, JobValidation, Page
+from steepest.inspect.curve import loss_curve
+from steepest.spec import answers
+from steepest.spec.answers import Dataset, Epoch, JobValidation, Page
 from steepest.spec.errors import Unavailable
 from steepest.spec.job import JobSpec
 from steepest.spec.states import JobState
@@ -18,6 +28,8 @@ LONGEST_POLL = 30.0
 """Seconds that the service holds a poll at most."""
 BETWEEN_POLLS = 0.1
 """Seconds from one poll to the next at least, however fast the job changes."""
+CURVE_POINTS = 300
+"""Epochs of a curve that is drawn again and again."""
 OUTAGE = 120.0
 """Seconds for which a wait outlives a service that is away."""
 
@@ -61,7 +73,7 @@ class Jobs:
         body = _body(spec, dataset, target, fields)
         return self._session.post("/v1/jobs", JobValidation, body, {"validate_only": True})
 
-    def get(self, job: Job | str) -> Job:
+    def get(self, job: answers.Job | str) -> Job:
         """A job as it is now."""
         return self._session.get(f"/v1/jobs/{id_of(job)}", Job)
 
@@ -87,7 +99,7 @@ class Jobs:
         return self._session.pages("/v1/jobs", Page[Job], params)
 
     def wait(
-        self, job: Job | str, *, on_progress: Callable[[Job], None] | None = None, timeout: float | None = None
+        self, job: answers.Job | str, *, on_progress: Callable[[Job], None] | None = None, timeout: float | None = None
     ) -> Job:
         """Wait for a job's end and return it, whatever the end is: look at its `status` and `error`.
 
@@ -125,7 +137,50 @@ class Jobs:
                 raise TimeoutError(f"{name} has not ended after {timeout:g} s; it goes on")
             self._session.retries.sleep(max(0.0, asked_at + BETWEEN_POLLS - time.monotonic()))
 
-    def cancel(self, job: Job | str) -> Job:
+    def watch(
+        self, job: answers.Job | str, *, timeout: float | None = None, view: AbstractContextManager[View] | None = None
+    ) -> Job:
+        """Wait for a job's end as `wait` does, behind a live progress bar.
+
+        A terminal shows a bar, a notebook a bar with the curve so far, anything else some lines on stderr. To interrupt
+        it stops the watching; the job goes on.
+
+        Args:
+            job: The job or its id.
+            timeout: Seconds to wait at most; None for as long as it takes.
+            view: Where to show it; else what fits the place that this program runs in.
+
+        Raises:
+            TimeoutError: `timeout` seconds have passed; the job goes on.
+        """
+        with view or fitting(self._curve_so_far) as shown:
+            return self.wait(job, on_progress=lambda job: shown.update(job, self._newest(job)), timeout=timeout)
+
+    def plot(self, job: answers.Job | str, *, points: int = 2_000) -> Picture:
+        """Draw a job's loss curve so far, through `points` epochs at most. A notebook shows it, `save` writes it."""
+        found = job if isinstance(job, answers.Job) and job.is_terminal else self.get(job)
+        return _curve(found, self.epochs(found, points=points))
+
+    def card(
+        self,
+        job: answers.Job | str,
+        path: str | os.PathLike[str],
+        *,
+        format: Literal["html", "md"] | None = None,  # noqa: A002  the API's own word
+    ) -> Path:
+        """Save a job's model card at `path`, as HTML or Markdown: `format`, else what the path's suffix says.
+
+        Raises:
+            Conflict: the job has not succeeded.
+            ValueError: the suffix names no format.
+        """
+        target = Path(path)
+        suffix = target.suffix.lower().removeprefix(".")
+        if format is None and suffix not in ("html", "md"):
+            raise ValueError(f"{target.name} names no format; end it in .html or .md, or say which format")
+        return download(self._session, f"/v1/jobs/{id_of(job)}/card", {"format": format or suffix}, target, None)
+
+    def cancel(self, job: answers.Job | str) -> Job:
         """Stop a job for good: at once when it is queued, within a second when it runs.
 
         Raises:
@@ -133,19 +188,37 @@ class Jobs:
         """
         return self._session.post(f"/v1/jobs/{id_of(job)}/cancel", Job)
 
-    def update(self, job: Job | str, *, name: str | None = None, metadata: Mapping[str, str] | None = None) -> Job:
+    def update(
+        self, job: answers.Job | str, *, name: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> Job:
         """Rename a job, or replace all of its metadata; what is None stays as it is."""
         changes = {"name": name, "metadata": metadata}
         body = {field: value for field, value in changes.items() if value is not None}
         return self._session.patch(f"/v1/jobs/{id_of(job)}", Job, body)
 
-    def delete(self, job: Job | str) -> None:
+    def delete(self, job: answers.Job | str) -> None:
         """Delete a job that has ended, with its history and weights.
 
         Raises:
             Conflict: it has not ended; cancel it first.
         """
         self._session.delete(f"/v1/jobs/{id_of(job)}")
+
+    def _newest(self, job: answers.Job) -> Epoch | None:
+        """The newest record of the loss history."""
+        if not job.progress.epoch:
+            return None
+        try:
+            return self.epochs(job, after=job.progress.epoch - 1)[-1]
+        except (IndexError, Unavailable):
+            # Rewound in this moment; or the service is away: what the wait outlives, what is shown beside it does too.
+            return None
+
+    def _curve_so_far(self, job: answers.Job) -> Picture | None:
+        try:
+            return _curve(job, self.epochs(job, points=CURVE_POINTS))
+        except Unavailable:
+            return None
 
     def _poll(self, name: str, seen: Job | None, etag: str | None, wait: float) -> tuple[Job | None, str | None]:
         """The job as soon as it differs from what was seen; after `wait` seconds what was seen."""
@@ -162,6 +235,20 @@ class Jobs:
         if response.status_code == 304:
             return seen, etag
         return self._session.read(response, Job), response.headers.get("ETag")
+
+
+def _curve(job: answers.Job, history: History) -> Picture:
+    title = f"Loss by epoch: {job.name or job.id}"
+    return Picture(
+        title,
+        loss_curve(
+            [epoch.training_loss for epoch in history],
+            [epoch.validation_loss for epoch in history],
+            epochs=[epoch.epoch for epoch in history],
+            best_epoch=job.result.best_epoch if job.result else None,
+            title=title,
+        ),
+    )
 
 
 def _body(

@@ -123,7 +123,8 @@ class Session:
             NotUnderstood: it is no such thing.
         """
         try:
-            return model.model_validate_json(response.content)
+            # An answer that can ask on keeps the session that it was read by.
+            return model.model_validate_json(response.content, context=self)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = "/".join(str(segment) for segment in first["loc"])

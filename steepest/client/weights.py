@@ -35,17 +35,18 @@ class Weights:
         Args:
             job: The job or its id.
             path: Where to save; an existing file is replaced.
-            format: `safetensors` or `npz`; else by the path's suffix.
+            format: `safetensors`, `npz`, `onnx`, `json` or `py`; else by the path's suffix.
             checkpoint: `best`, `last`, `initial` or an epoch; else the weights that predictions use.
             on_progress: Called with bytes here and bytes in all.
 
         Raises:
             Conflict: the job has no weights yet.
+            ValidationFailed: the service has no such format, or the network is too large for it.
             DamagedDownload: what arrived is not what was announced.
             ValueError: the suffix names no format.
         """
         target = Path(path)
         if format is None and target.suffix.lower() not in FORMATS:
-            raise ValueError(f"{target.name} names no format; end it in .safetensors or .npz, or say which format")
+            raise ValueError(f"{target.name} names no format; end it in {', '.join(FORMATS)}, or say which format")
         params = {"format": format or FORMATS[target.suffix.lower()], "checkpoint": checkpoint}
         return download(self._session, f"/v1/jobs/{id_of(job)}/weights", params, target, on_progress)

@@ -28,9 +28,11 @@ COMMANDS = [
     ["follow"],
     ["cancel"],
     ["weights"],
+    ["card"],
+    ["evaluate"],
     ["predict"],
     *[["jobs", *command] for command in ([], ["list"], ["show"], ["epochs"], ["events"], ["delete"])],
-    *[["datasets", *command] for command in ([], ["upload"], ["list"], ["show"], ["delete"])],
+    *[["datasets", *command] for command in ([], ["upload"], ["list"], ["show"], ["update"], ["delete"])],
 ]
 
 
@@ -124,6 +126,7 @@ def test_nothing_listening_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         (["jobs", "show", "../x"], "is no id"),
         (["jobs", "--url", "localhost:8000"], "looks like http://127.0.0.1:8000"),
         (["weights", JOB, "-o", "model.txt"], "names no format"),
+        (["card", JOB, "-o", "card.pdf"], "names no format"),
     ],
 )
 def test_mistakes_that_the_client_finds_are_a_line_too(arguments: list[str], said: str) -> None:
@@ -259,3 +262,39 @@ def test_a_file_that_cannot_be_read_fails_with_lines_and_columns(tmp_path: Path)
     assert shown.exit_code == 1
     assert "flowers.csv" in shown.stderr
     assert "/rows/18/x0: '?' is no number" in shown.stderr
+
+
+def test_columns_are_shown_with_what_is_known_of_them() -> None:
+    service = FakeService()
+    numbers = {"deviation": 1.25, "quantiles": {"0.5": 3.5}, "distinct": 12_000, "distinct_exact": False}
+    day = 86_400_000.0
+    moments = {
+        "name": "when", "kind": "datetime", "role": "ignored", "count": 2, "missing": 148, "distinct": 2,
+        "min": 0.0, "max": day, "mean": day / 2, "deviation": day / 2, "quantiles": {"0.5": day / 2},
+    }  # fmt: skip
+    service.columns = [{**service.dataset("ready")["columns"][0], **numbers}, moments]
+    lines = run(service, "datasets", "show", DATASET).stdout.splitlines()
+    header, first, second = (line.split() for line in lines[-3:])
+    assert " ".join(header) == "COLUMN KIND ROLE MISSING DISTINCT MIN MEDIAN MEAN DEVIATION MAX"
+    assert first == ["x0", "numeric", "feature", "0", "~", "12,000", "0.1", "3.5", "3.7", "1.25", "7.9"]
+    assert " ".join(second) == (
+        "when datetime ignored 148 2 1970-01-01 00:00 1970-01-01 12:00 1970-01-01 12:00 12 h 1970-01-02 00:00"
+    )
+
+
+def test_an_update_says_what_columns_are() -> None:
+    service = FakeService()
+    arguments = ["--name", "new", "--kind", "x0=categorical", "--kind", "a=b=auto", "--role", "x0=target"]
+    shown = run(service, "datasets", "update", DATASET, *arguments)
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(service.requests[0].content) == {
+        "name": "new",
+        "columns": {"x0": {"kind": "categorical", "role": "target"}, "a=b": {"kind": None}},
+    }
+
+
+@pytest.mark.parametrize("arguments", [[], ["--kind", "x0"], ["--role", "=target"]])
+def test_an_update_of_nothing_is_a_wrong_call(arguments: list[str]) -> None:
+    service = FakeService()
+    assert run(service, "datasets", "update", DATASET, *arguments).exit_code == 2
+    assert service.requests == []

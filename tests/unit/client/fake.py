@@ -36,6 +36,7 @@ class FakeService:
         self.spec: dict[str, Any] = {"dataset": DATASET, "target": "species"}
         self.ids = [JOB]
         self.column_count = 3
+        self.columns: list[dict[str, Any]] = []
         self.prediction: dict[str, Any] = {"label": "setosa", "probabilities": {"setosa": 0.9, "virginica": 0.1}}
         if regression:
             self.prediction = {"value": 1.5}
@@ -92,7 +93,7 @@ class FakeService:
         return {
             "id": DATASET, "name": name or "iris.csv", "status": status, "format": "csv", "bytes": 4551,
             "sha256": "ab" * 32, "created_at": NOW, "rows": 150 if status == "ready" else None,
-            "columns": columns if status == "ready" else None, "warnings": [],
+            "columns": (self.columns or columns) if status == "ready" else None, "warnings": [],
         }  # fmt: skip
 
     def content(self, request: httpx.Request) -> httpx.Response:

@@ -1,12 +1,14 @@
 import io
+import json
 from pathlib import Path
 from typing import BinaryIO
 
 import httpx
 import pytest
+from werkzeug.formparser import parse_form_data
 
 from steepest.client import Client, Retries, Unreachable
-from steepest.client.uploads import CHUNK
+from steepest.client.uploads import CHUNK, content_type_of
 from steepest.spec.errors import Unavailable
 from steepest.spec.states import DatasetState
 from tests.unit.client.fake import DATASET, KEY, URL, WEIGHTS, FakeService, problem
@@ -144,6 +146,14 @@ def test_a_data_set_is_renamed() -> None:
     assert (service.requests[-1].method, service.requests[-1].content) == ("PATCH", b'{"name":"flowers"}')
 
 
+def test_columns_are_sent_as_given() -> None:
+    service = FakeService()
+    service.client().datasets.update(DATASET, columns={"x0": {"kind": "categorical"}, "x1": {"role": None}})
+    assert json.loads(service.requests[-1].content) == {
+        "columns": {"x0": {"kind": "categorical"}, "x1": {"role": None}}
+    }
+
+
 def test_list_and_delete() -> None:
     service = FakeService()
     client = service.client()
@@ -151,3 +161,76 @@ def test_list_and_delete() -> None:
     client.datasets.delete(client.datasets.get(DATASET))
     assert service.requests[-1].method == "DELETE"
     assert service.requests[-1].url.path == f"/v1/datasets/{DATASET}"
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("a.TSV", "text/tab-separated-values"),
+        ("a.csv.gz", "text/csv"),
+        ("a.jsonl", "application/x-ndjson"),
+        ("a.ndjson.zst", "application/x-ndjson"),
+        ("a.parquet", "application/vnd.apache.parquet"),
+        ("a.feather", "application/vnd.apache.arrow.file"),
+        ("a.arrows", "application/vnd.apache.arrow.stream"),
+        ("a.npy", "application/x-npy"),
+        ("pets.zip", "application/zip"),
+        ("train-images-idx3-ubyte.gz", "application/x-idx"),
+        ("a.gz", "application/octet-stream"),
+    ],
+)
+def test_names_tell_the_other_formats_too(name: str, content_type: str) -> None:
+    assert content_type_of(name) == content_type
+
+
+def test_two_files_that_belong_together_are_one_form(tmp_path: Path) -> None:
+    features, labels = tmp_path / 'im"ages-ubyte', tmp_path / "labels.npy"
+    features.write_bytes(b"\x00\r\n--x" * 400_000)
+    labels.write_bytes(b"yy")
+    service = FakeService()
+    seen: list[tuple[int, int | None]] = []
+    made = service.client().datasets.upload(
+        features, labels=labels, on_progress=lambda sent, total: seen.append((sent, total))
+    )
+    assert made.name == 'im"ages-ubyte'
+    sent = service.requests[0]
+    assert sent.headers["Content-Length"] == str(len(sent.content))
+    assert (seen[0][0], seen[-1][0], {total for _, total in seen}) == (0, len(sent.content), {len(sent.content)})
+    form = parse_form_data(
+        {
+            "REQUEST_METHOD": "POST",
+            "CONTENT_TYPE": sent.headers["Content-Type"],
+            "CONTENT_LENGTH": sent.headers["Content-Length"],
+            "wsgi.input": io.BytesIO(sent.content),
+        }
+    )[2]
+    parts = {name: (part.filename, part.content_type, part.read()) for name, part in form.items()}
+    for part in form.values():
+        part.close()
+    assert parts == {
+        "features": ('im"ages-ubyte', "application/x-idx", features.read_bytes()),
+        "labels": ("labels.npy", "application/x-npy", b"yy"),
+    }
+
+
+def test_a_pair_is_sent_again_from_its_first_byte(tmp_path: Path) -> None:
+    service = FakeService()
+    service.faults = [httpx.ReadError("gone"), problem(Unavailable("in a moment"))]
+    service.client().datasets.upload(io.BytesIO(b"XX"), labels=io.BytesIO(b"yy"))
+    bodies = [request.content for request in service.requests]
+    assert len(bodies) == 3
+    assert len(set(bodies)) == 1
+    assert b"\r\n\r\nXX\r\n--" in bodies[0]
+
+
+def test_options_travel_in_the_query(file: Path) -> None:
+    service = FakeService()
+    service.client().datasets.upload(file, delimiter="tab", encoding="latin-1", header=False, image_size="28x28")
+    params = dict(service.requests[0].url.params)
+    assert params == {
+        "name": "Iris.CSV",
+        "delimiter": "tab",
+        "encoding": "latin-1",
+        "header": "false",
+        "image_size": "28x28",
+    }

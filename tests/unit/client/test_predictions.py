@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steepest.spec.answers import ClassPrediction, LabelsPrediction, ValuePrediction, ValuesPrediction
+from steepest.spec.predictions import ClassPrediction, LabelsPrediction, ValuePrediction, ValuesPrediction
 from tests.unit.client.fake import JOB, FakeService
 
 

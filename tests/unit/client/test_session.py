@@ -1,4 +1,6 @@
+import copy
 import logging
+import pickle
 from typing import Any
 
 import httpx
@@ -229,3 +231,11 @@ def test_the_client_closes_its_connections() -> None:
         client.jobs.get(JOB)
     with pytest.raises(RuntimeError, match="closed"):
         client.jobs.get(JOB)
+
+
+def test_a_client_is_shared_by_copies_and_keeps_its_key_to_itself() -> None:
+    client = Client("http://127.0.0.1:9999", "stp_of_mine")
+    assert copy.deepcopy({"client": client})["client"] is client
+    packed = pickle.dumps(client)
+    assert b"stp_of_mine" not in packed
+    assert pickle.loads(packed).url == client.url

@@ -1,0 +1,68 @@
+"""How good a job's network is, on the rows that were held out and on other data sets."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from steepest.client.computations import wait
+from steepest.client.references import id_of
+from steepest.client.session import Session
+from steepest.spec.answers import Dataset, Evaluation, Job, Page
+
+HELD_OUT: Final = "held_out"
+
+
+class Evaluations:
+    """`/v1/jobs/{id}/evaluations`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def held_out(self, job: Job | str) -> Evaluation:
+        """The figures of the job's own test rows, which come with the job.
+
+        Raises:
+            NotFound: the job has not ended yet, or had no test rows.
+        """
+        return self.get(job, HELD_OUT)
+
+    def create(
+        self,
+        job: Job | str,
+        dataset: Dataset | str | None = None,
+        *,
+        permutation_importance: int | None = None,
+        seed: int = 0,
+    ) -> Evaluation:
+        """Ask for an evaluation; `wait` for its figures.
+
+        Args:
+            job: A job that has weights.
+            dataset: With the job's columns, its target among them; None for the job's own test rows.
+            permutation_importance: Also say how much each column matters, by this many shuffles of it.
+            seed: Of the shuffles.
+
+        Raises:
+            Conflict: the job has no weights yet, or the data set is not ready.
+            ValidationFailed: the data set lacks a column.
+        """
+        body: dict[str, Any] = {"dataset": None if dataset is None else id_of(dataset)}
+        if permutation_importance is not None:
+            body["permutation_importance"] = {"repeats": permutation_importance, "seed": seed}
+        return self._session.create(f"/v1/jobs/{id_of(job)}/evaluations", Evaluation, body)
+
+    def get(self, job: Job | str, evaluation: str) -> Evaluation:
+        """An evaluation as it is now, by its id."""
+        return self._session.get(f"/v1/jobs/{id_of(job)}/evaluations/{id_of(evaluation)}", Evaluation)
+
+    def list(self, job: Job | str) -> Iterator[Evaluation]:
+        """All evaluations of a job, newest first."""
+        return self._session.pages(f"/v1/jobs/{id_of(job)}/evaluations", Page[Evaluation])
+
+    def wait(self, evaluation: Evaluation, *, timeout: float | None = None) -> Evaluation:
+        """Wait until an evaluation has succeeded or failed, and return it.
+
+        Raises:
+            TimeoutError: `timeout` seconds have passed; the service goes on.
+        """
+        path = f"/v1/jobs/{id_of(evaluation.job)}/evaluations/{id_of(evaluation.id)}"
+        return wait(self._session, path, Evaluation, timeout)
