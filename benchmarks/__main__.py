@@ -25,7 +25,10 @@ MEASUREMENTS: Final = {
     "startup": "seconds and memory from nothing to a first epoch",
     "calls": "what a call of train costs beyond its epochs",
     "overhead": "what a service adds to a job of a second",
+    "predictions": "what predictions over HTTP cost beside an empty request",
     "gpu": "W3 to W6 and a wide network on a GPU",
+    "ingest": "reading a CSV file beside pandas, polars and pyarrow",
+    "larger": "training on data several times larger than memory",
     "results": "test figures on well-known data beside scikit-learn",
 }
 """Modules of this package, which have a function `measure_all(console, options)`."""
@@ -35,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print and save."""
     given = _parser().parse_args(arguments)
     console = report.console()
-    options = Options(_contenders(given.peers, given.floor), given.rounds, given.threads, given.cpu)
+    contenders = _contenders(given.peers, given.floor)
+    options = Options(contenders, given.rounds, given.threads, given.cpu, rows=given.rows)
     measurements: dict[str, Any] = {}
     try:
         works = [name for name in given.what if name in WORKS] or ([] if given.what else list(WORKS))
@@ -74,7 +78,7 @@ def _contenders(peers: str | None, floor: bool) -> tuple[str, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    apart = "\n".join(f"  {name:10}{what}" for name, what in MEASUREMENTS.items())
+    apart = "\n".join(f"  {name:12}{what}" for name, what in MEASUREMENTS.items())
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
@@ -87,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     parser.add_argument("--threads", type=int, default=min(2, cores), help="of each contender (default: 2)")
     parser.add_argument("--cpu", action="store_true", help="count processor time; needs --threads 1")
+    parser.add_argument(
+        "--rows", type=int, default=2_000_000, help="of what is ingested or larger than memory (default: 2,000,000)"
+    )
     parser.add_argument("--no-floor", dest="floor", action="store_false", help="leave out the bare products")
     parser.add_argument("--json", type=Path, metavar="FILE", help="save all figures")
     return parser

@@ -63,7 +63,7 @@ def measured(rounds: int) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {"in process": [], "over HTTP": [], "extra": [], "epochs on the worker": []}
     with (
         tempfile.TemporaryDirectory() as folder,
-        _service(Path(folder)) as url,
+        service(Path(folder)) as url,
         Client(url, (Path(folder) / "key").read_text().strip()) as client,
     ):
         dataset = client.datasets.wait(client.datasets.upload(_npz(X, y), name="digits"))
@@ -97,7 +97,7 @@ def _npz(X: Any, y: Any) -> BytesIO:
 
 
 @contextmanager
-def _service(home: Path) -> Iterator[str]:
+def service(home: Path) -> Iterator[str]:
     """The address of an embedded service in a home of its own, until the block ends."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("STEEPEST_")}
     own |= {"STEEPEST_HOME": str(home), "STEEPEST_PORT": "0"}

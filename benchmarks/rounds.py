@@ -28,6 +28,8 @@ class Options:
     """Count the processor's time in place of the wall clock's."""
     gpu: bool = False
     """Train on this machine's GPU."""
+    rows: int = 2_000_000
+    """Of a file that is read."""
 
 
 @dataclass
