@@ -13,7 +13,7 @@ IMPORTED := embedded.demo, embedded.up, service.app, service.gthread, store.reco
 	celery.bin.worker, celery.concurrency.prefork, celery.worker.consumer, kombu.transport.redis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers up demo test test-services test-gpu test-peers lint format bench docs lock clean
+.PHONY: help setup peers up demo test test-services test-gpu test-peers mutations lint format bench docs lock clean
 
 help: ## Explain the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -63,6 +63,9 @@ test-gpu: $(READY) ## Run the trainer on this machine's GPU, against NumPy
 
 test-peers: $(PEERS_READY) ## Run the tests of the trainer against PyTorch
 	@$(PEERS)/python -m pytest --confcutdir=tests/peers tests/peers
+
+mutations: $(READY) ## Feed 50,000 mutated files of every format to the service's and the worker's code
+	@$(BIN)/python -m tests.unit.data.formats.mutations $(ARGS)
 
 lint: $(READY) ## Check format, style, types, floors and the compose file
 	@$(BIN)/ruff format --check --quiet .

@@ -26,11 +26,13 @@ from embedded.refusal import Refused
 from steepest.cli.datasets import summary, upload
 from steepest.cli.figures import print_figures
 from steepest.cli.follow import until_end
-from steepest.cli.output import percent, stdout_console
+from steepest.cli.output import stdout_console
 from steepest.cli.service import Service
 from steepest.client import Client
 from steepest.inspect.curve import loss_curve
-from steepest.spec.answers import ClassPrediction, Dataset, Epoch, Job
+from steepest.inspect.words import percent
+from steepest.spec.answers import Dataset, Epoch, Job
+from steepest.spec.predictions import ClassPrediction
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DIGITS = CHECKOUT / "examples" / "digits.csv"
@@ -73,9 +75,9 @@ def _tour(console: Console, client: Client, folder: Path) -> float | None:
     _say(console, f"The service runs at {client.url}")
     dataset = upload(client, DIGITS, None)
     _say(console, f"Uploaded {summary(dataset)}")
-    job = client.jobs.create(JOB, dataset=dataset, target=TARGET)
-    _say(console, f"Submitted {job.id}")
-    job = until_end(Service(), client, job.id)
+    submitted = client.jobs.create(JOB, dataset=dataset, target=TARGET)
+    _say(console, f"Submitted {submitted.id}")
+    job = until_end(Service(), client, submitted.id)
     if job.result is None or job.status != "succeeded":
         raise Refused(f"The job {job.status}: {job.error.detail if job.error else 'nobody knows why'}")
     _say(console, "")

@@ -36,12 +36,16 @@ CONFIG: Final = """\
 datasets = {{ values = ["{dataset}"] }}
 jobs = {{ values = ["{job}"] }}
 targets = {{ values = ["{target}", "{feature}"] }}
+evaluations = {{ values = ["held_out", "{evaluation}"] }}
+predictions = {{ values = ["{prediction}"] }}
 unwanted_datasets = {{ values = ["{unwanted_dataset}"] }}
 unwanted_jobs = {{ values = ["{unwanted_job}"] }}
 
 [parameters]
 "path.dataset_id" = {{ dictionary = "datasets", probability = 0.7 }}
 "path.job_id" = {{ dictionary = "jobs", probability = 0.7 }}
+"path.evaluation_id" = {{ dictionary = "evaluations", probability = 0.7 }}
+"path.prediction_id" = {{ dictionary = "predictions", probability = 0.7 }}
 "body.dataset" = {{ dictionary = "datasets", probability = 0.7 }}
 "body.target" = {{ dictionary = "targets", probability = 0.7 }}
 
@@ -88,10 +92,15 @@ def _config(url: str, key: str) -> str:
         *features, target = (column.name for column in dataset.columns or [])
         jobs = [client.jobs.wait(client.jobs.create(dataset=dataset, target=target, epochs=3)) for _ in range(2)]
         assert [job.status for job in jobs] == ["succeeded"] * 2, jobs
+        evaluation = client.evaluations.wait(client.evaluations.create(jobs[0], dataset))
+        prediction = client.predictions.wait(client.predictions.create_for_dataset(jobs[0], dataset))
+        assert (evaluation.status, prediction.status) == ("succeeded", "succeeded")
     return CONFIG.format(
         dataset=dataset.id,
         unwanted_dataset=unwanted.id,
         job=jobs[0].id,
+        evaluation=evaluation.id,
+        prediction=prediction.id,
         unwanted_job=jobs[1].id,
         target=target,
         feature=features[-1],
