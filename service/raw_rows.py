@@ -3,28 +3,21 @@
 import io
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import ipc
 
 from steepest.data.formats.csv import CsvReader
+from steepest.data.formats.ipc_messages import RECORDS, BrokenMessage, Live, messages
 from steepest.data.formats.reader import Cells, Fault
+from steepest.data.formats.sources import most_unpacked
 from steepest.data.labels import LONGEST_CELL
 from steepest.data.limits import IngestLimits
 from steepest.data.raw import MOST_PROBLEMS
 from steepest.spec.errors import DataUnusable, FieldProblem, InvalidRequest
-from steepest.spec.problems import pointer_to, raised, suggestion
-
-MOST_UNPACKED: Final = 256 << 20
-"""Bytes that the compressed buffers of an Arrow stream may unpack to."""
-
-_FRAMES: Final = (0xFD2FB528, 0x184D2204)
-"""How frames of zstd and of LZ4 begin."""
-
-_STORED: Final = (1 << 64) - 1
-"""In the place of a length: the buffer is not compressed after all."""
+from steepest.spec.problems import Suggestions, first_twice, pointer_to, raised
 
 Columns = dict[str, list[Any]]
 
@@ -52,10 +45,11 @@ def in_order(
     known = set(names)
     if strange := [name for name in columns if name not in known]:
         known |= ignored()
+        near = Suggestions(names)
         problems = [
             FieldProblem(
                 pointer=pointer_to(["columns", name]),
-                detail=f'the model has no feature "{name}"' + suggestion(name, names),
+                detail=f'the model has no feature "{name}"' + near(name),
             )
             for name in strange
             if name not in known
@@ -109,28 +103,25 @@ def _values(cells: Cells, faults: list[Fault], first: int, column: int) -> list[
 
 
 def from_arrow(body: bytes, most: int) -> Columns:
-    """The columns of an Arrow IPC stream; at most `most` rows and some more.
+    """The columns of an Arrow IPC stream; at most `most` rows.
 
     Raises:
         InvalidRequest: it is none, or is damaged, or unpacks to too much.
-        ValidationFailed: a column is given twice, or is of a type that holds neither numbers, texts nor times.
+        ValidationFailed: there are more rows; a column is given twice, or is of a type that holds neither numbers,
+            texts nor times.
     """
     try:
-        _refuse_bombs(body)
+        _refuse_bombs(body, most)
         with ipc.open_stream(pa.py_buffer(body)) as stream:
             names = stream.schema.names
-            if twice := next((name for name in names if names.count(name) > 1), None):
+            if (twice := first_twice(names)) is not None:
                 raise raised([FieldProblem(pointer=pointer_to(["columns", twice]), detail="the name comes twice")])
             columns: Columns = {name: [] for name in names}
-            rows = 0
             for batch in stream:
-                rows += batch.num_rows
-                if rows > most:
-                    raise too_many(rows, most)
                 batch.validate(full=True)
                 for name, array in zip(names, batch.columns, strict=True):
                     columns[name] += _python(name, array)
-    except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError) as error:
+    except (BrokenMessage, pa.ArrowException, OSError, ValueError, TypeError, MemoryError) as error:
         words = str(error).splitlines()[0][:200] if str(error) else "it cannot be read"
         raise InvalidRequest(f"the body is no Arrow IPC stream: {words}") from None
     return columns
@@ -140,8 +131,10 @@ def _python(name: str, array: pa.Array) -> list[Any]:
     """An array's values as JSON would have them: times as ISO 8601."""
     kind = array.type
     if pa.types.is_dictionary(kind):
-        distinct = [*_python(name, array.dictionary), None]
-        return [distinct[-1 if code is None else code] for code in array.indices.to_pylist()]
+        codes = array.indices.to_pylist()
+        used = sorted({code for code in codes if code is not None})  # a batch may use few of many
+        values = dict(zip(used, _python(name, array.dictionary.take(pa.array(used, pa.int64()))), strict=True))
+        return [values.get(code) for code in codes]
     if pa.types.is_floating(kind) and not array.null_count:
         return list(np.asarray(array).astype(np.float64).tolist())
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -162,15 +155,15 @@ def _python(name: str, array: pa.Array) -> list[Any]:
     raise raised([FieldProblem(pointer=pointer_to(["columns", name]), detail=detail)])
 
 
-def _refuse_bombs(body: bytes) -> None:
-    """Refuse a stream whose compressed buffers say that they unpack to too much.
-
-    A compressed buffer begins with its unpacked length in 64 bits, -1 for none, then the frame (Arrow's columnar
-    format, "Compression"); buffers lie at multiples of 8 bytes.
-    """
-    words = np.frombuffer(body, "<u4", count=len(body) // 4)
-    places = 2 * np.flatnonzero(np.isin(words[2::2], _FRAMES)) + 2
-    lengths = words[places - 2].astype(np.uint64) + (words[places - 1].astype(np.uint64) << np.uint64(32))
-    unpacked = sum(length for length in lengths.tolist() if length != _STORED)
-    if unpacked > MOST_UNPACKED:
-        raise InvalidRequest(f"the Arrow stream unpacks to {unpacked:,} bytes; the limit is {MOST_UNPACKED:,}")
+def _refuse_bombs(body: bytes, most: int) -> None:
+    """Refuse a stream that says it has too many rows, or would unpack to too much, before any of it is unpacked."""
+    rows, live, limit = 0, Live(), most_unpacked(len(body))
+    for message in messages(io.BytesIO(body), 0):
+        unpacked = live.with_next(message, message.unpacked_bytes)
+        if unpacked > limit:
+            raise InvalidRequest(
+                f"the Arrow stream unpacks to {unpacked:,} bytes; the limit is {limit:,} for {len(body):,} bytes"
+            )
+        if message.kind == RECORDS and not 0 <= message.rows <= most - rows:
+            raise too_many(rows + message.rows, most)
+        rows += message.rows if message.kind == RECORDS else 0

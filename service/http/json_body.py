@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 from flask import request
 
 from steepest.spec.errors import FieldProblem, InvalidRequest, UnsupportedMediaType
-from steepest.spec.problems import pointer_to, raised
+from steepest.spec.problems import first_twice, pointer_to, raised
 
 JSON: Final = "application/json"
 
@@ -105,8 +105,7 @@ def _int(text: str) -> int:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)[:100].encode(errors="replace").decode()
+        twice = (first_twice(name for name, _ in pairs) or "")[:100].encode(errors="replace").decode()
         raise InvalidRequest(f'the body names "{twice}" twice in one object')
     return value
 

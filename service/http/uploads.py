@@ -20,6 +20,11 @@ HEAD: Final = HEAD_BYTES
 FIELD_BYTES: Final = 1 << 16
 """Bytes of the form fields beside the file."""
 
+MOST_PARTS: Final = 100
+"""Parts of a form."""
+
+HEADER_BYTES: Final = 1 << 20
+"""Bytes before the first part, between two of them or of a part's header, which are in memory until they end."""
 
 PAIR: Final = ("features", "labels")
 """Parts of a form that make one data set together."""
@@ -43,7 +48,7 @@ class Upload:
     """A file on its way in, or a pair of files, one behind the other."""
 
     files: list[SentFile]
-    """The first, read up to its head; the second is there once `rest` is exhausted."""
+    """The first, read up to its head; the second is there for sure once `rest` is exhausted."""
     read: list[bytes]
     """The pieces that were read for the head."""
     rest: Iterator[bytes]
@@ -111,9 +116,11 @@ def _pieces(limit: int) -> Iterator[bytes]:
 
 def _upload(files: list[SentFile], pieces: Iterator[bytes], fields: dict[str, str]) -> Upload:
     read: list[bytes] = []
+    held = 0
     for piece in pieces:
         read.append(piece)
-        if len(files[0].head) >= HEAD:
+        held += len(piece)
+        if held >= HEAD or len(files) > 1:  # the first may end long before, and the second is not for memory
             break
     return Upload(files, read, pieces, fields)
 
@@ -142,7 +149,7 @@ class _Parts:
 
     def __init__(self, boundary: str, pieces: Iterator[bytes], fields: dict[str, str]) -> None:
         self._events = self._decode(
-            MultipartDecoder(boundary.encode(), max_form_memory_size=None, max_parts=100), pieces
+            MultipartDecoder(boundary.encode(), max_form_memory_size=HEADER_BYTES, max_parts=MOST_PARTS), pieces
         )
         self._fields = fields
         self.files: list[SentFile] = []
@@ -200,6 +207,11 @@ class _Parts:
                 yield from _ready(decoder)
             decoder.receive_data(None)
             yield from _ready(decoder)
+        except RequestEntityTooLarge:
+            raise InvalidRequest(
+                f"the multipart body has over {MOST_PARTS} parts, or a header that does not end within"
+                f" {HEADER_BYTES:,} bytes"
+            ) from None
         except (ValueError, UnicodeError) as error:
             raise InvalidRequest(f"the multipart body is malformed: {error}") from None
 

@@ -1,5 +1,6 @@
 """The first rows of a data set, or any later ones, read from the uploaded bytes in constant memory."""
 
+from dataclasses import replace
 from typing import BinaryIO, Final
 
 from pydantic import TypeAdapter
@@ -12,13 +13,24 @@ from service.preview.rows import Row, Rows
 from steepest.data.formats.opening import open_text
 from steepest.data.formats.types import Format
 from steepest.data.limits import IngestLimits
+from steepest.spec.errors import Conflict, DataUnusable
 from steepest.spec.ingest import IngestOptions
 from store.models import DatasetRow
 
 __all__ = ["Row", "Rows", "read_rows"]
 
 _FORMAT: Final[TypeAdapter[Format]] = TypeAdapter(Format)
-_KNOWN: Final = IngestLimits(rows=1 << 62, columns=1 << 31, unpacked_bytes=1 << 62)
+MOST_SPREAD: Final = 1 << 30
+"""Bytes that a packed file may take on this machine's disk, for each page anew."""
+
+_KNOWN: Final = IngestLimits(
+    rows=1 << 62,
+    columns=1 << 31,
+    unpacked_bytes=1 << 62,
+    archive_members=1 << 31,
+    picture_pixels=1 << 62,
+    page_bytes=1 << 62,
+)
 """What was within the limits when it was read stays readable."""
 
 
@@ -33,6 +45,7 @@ def read_rows(source: BinaryIO, dataset: DatasetRow, limit: int, after: str | No
 
     Raises:
         InvalidRequest: `after` is neither.
+        Conflict: the file is packed, and too large to be unpacked for a page.
     """
     form, options = _FORMAT.validate_python(dataset.format), dataset.options or IngestOptions()
     columns = dataset.columns or []
@@ -42,4 +55,10 @@ def read_rows(source: BinaryIO, dataset: DatasetRow, limit: int, after: str | No
         return jsonl_rows(open_text(source, _KNOWN), columns, options, limit, after)
     if form == "npz" and options.compression is None:
         return npz_rows(source, columns, limit, after)
-    return paged_rows(source, form, dataset, _KNOWN, limit, after)
+    try:
+        return paged_rows(source, form, dataset, replace(_KNOWN, spread_bytes=MOST_SPREAD), limit, after)
+    except DataUnusable as error:  # it was read before: what can be wrong now is how much it unpacks to
+        raise Conflict(
+            f"the rows cannot be shown: {error.problems[0].detail if error.problems else error.detail}. A packed file"
+            f" of this format is shown up to {MOST_SPREAD:,} bytes; send it without gzip or zstd to see its rows"
+        ) from None

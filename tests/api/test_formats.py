@@ -260,3 +260,16 @@ def test_mutated_forms_make_a_data_set_or_are_refused(call: Caller, app: APIFlas
         seen.add(answer.status_code)
         assert answer.status_code in (201, 400, 415, 422), (number, answer.get_data(as_text=True))
     assert seen >= {201, 400}
+
+
+@pytest.mark.parametrize("packed", ["gzip", "zstd"])
+def test_no_packed_file_fills_the_disk_for_a_page(
+    call: Caller, workshop: Workshop, packed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"features": PACKERS[packed](idx(PICTURES)), "labels": idx(TARGETS)}
+    made = call.json("POST", "/v1/datasets", 201, **form(**files))
+    workshop.ingest(made["id"])
+    path = f"/v1/datasets/{made['id']}/rows"
+    assert len(call.json("GET", path)["data"]) == 5
+    monkeypatch.setattr("service.preview.MOST_SPREAD", 50)
+    assert "50 bytes; send it without gzip or zstd" in call.json("GET", path, 409)["detail"]

@@ -1,6 +1,8 @@
 """Predictions of tables, in and out in every form, and of whole data sets."""
 
 import io
+import struct
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 from pyarrow import ipc
 
 from service.raw_rows import from_arrow
+from steepest.data.formats.ipc_messages import messages
+from steepest.spec.errors import InvalidRequest, ValidationFailed
 from tests.api.caller import Caller
 from tests.api.workshop import Workshop
 
@@ -121,6 +125,51 @@ def bomb() -> bytes:
     frame = content.index(b"\x28\xb5\x2f\xfd")
     content[frame - 8 : frame] = (1 << 30).to_bytes(8, "little")
     return bytes(content)
+
+
+def shifted(content: bytes, by: int) -> bytes:
+    """A stream of one batch, whose body lies some bytes further on than Arrow would put it."""
+    batch = [*messages(io.BytesIO(content), 0)][1]
+    length = struct.pack("<I", batch.body - batch.start - 8 + by)
+    metadata = content[batch.start + 8 : batch.body] + bytes(by)
+    return content[: batch.start + 4] + length + metadata + content[batch.body :]
+
+
+def test_no_stream_unpacks_to_much_wherever_its_buffers_lie() -> None:
+    sound = arrow({"length": pa.array(np.arange(50.0))}, options=ipc.IpcWriteOptions(compression="zstd"))
+    content = bomb()
+    for shift in range(1, 8):
+        assert from_arrow(shifted(sound, shift), 50)["length"] == [*range(50)]
+        with pytest.raises(InvalidRequest, match="unpacks to 1,073,741,824 bytes"):
+            from_arrow(shifted(content, shift), 50)
+
+
+def test_a_stream_that_says_it_has_too_many_rows_is_not_unpacked() -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        from_arrow(arrow({"nothing": pa.nulls(1 << 30)}), 50)
+    assert "1,073,741,824 rows" in refused.value.problems[0].detail
+
+
+def test_a_large_dictionary_is_not_read_for_every_batch() -> None:
+    names = [f"name {index}" for index in range(200_000)]
+    codes = pa.array([*range(0, 198_000, 2_000), None], pa.int32())
+    table, sink = pa.table({"colour": pa.DictionaryArray.from_arrays(codes, names)}), io.BytesIO()
+    with ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table, max_chunksize=1)
+    begun = time.process_time()
+    assert from_arrow(sink.getvalue(), 100) == {"colour": [*names[:198_000:2_000], None]}
+    assert time.process_time() - begun < 1.5
+
+
+def test_a_column_among_many_that_comes_twice_is_found_at_once() -> None:
+    table, sink = pa.Table.from_arrays([pa.array([1])] * 20_001, [*map(str, range(20_000)), "19999"]), io.BytesIO()
+    with ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    begun = time.process_time()
+    with pytest.raises(ValidationFailed) as refused:
+        from_arrow(sink.getvalue(), 10)
+    assert refused.value.problems[0].pointer == "/columns/19999"
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize(

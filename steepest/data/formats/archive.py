@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 from steepest.data.labels import shorten
+from steepest.data.limits import IngestLimits
 from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
 from steepest.spec.problems import pointer_to
 
-MOST_MEMBERS: Final = 100_000
-"""Members of an archive, whose list is in memory."""
-
 _LONGEST_LIST: Final = 16 << 20
+"""Bytes of a list of members that is always accepted; where more members are allowed, so are as many bytes."""
+_ENTRY_BYTES: Final = 168
+"""Of a member in the list, for that."""
 _SIGNATURE: Final = b"PK\x05\x06"
 _END: Final = struct.Struct("<4s4xHHIIH")
 """End of central directory record (APPNOTE 4.3.16)."""
@@ -33,17 +34,18 @@ BROKEN: Final = (
 )
 
 
-def open_archive(source: BinaryIO) -> zipfile.ZipFile:
+def open_archive(source: BinaryIO, limits: IngestLimits) -> zipfile.ZipFile:
     """An archive whose list of members is not too long; its end leaves the source open.
 
     Raises:
         DataUnusable: it is, or the archive is damaged.
     """
-    members, list_bytes = _announced(source)
-    if members > MOST_MEMBERS or list_bytes > _LONGEST_LIST:
+    longest = max(_LONGEST_LIST, _ENTRY_BYTES * limits.archive_members)
+    members, list_bytes = _announced(source, longest)
+    if members > limits.archive_members or list_bytes > longest:
         detail = (
             f"the archive has {members:,} members or more, and their list {list_bytes:,} bytes; the limit is"
-            f" {MOST_MEMBERS:,} members and {_LONGEST_LIST:,} bytes"
+            f" {limits.archive_members:,} members and {longest:,} bytes"
         )
         raise unusable([FieldProblem(pointer="", detail=detail)])
     with hostile_archive():
@@ -83,7 +85,7 @@ def _unreadable(error: Exception) -> Exception:
     return unusable([FieldProblem(pointer="", detail=detail)])
 
 
-def _announced(source: BinaryIO) -> tuple[int, int]:
+def _announced(source: BinaryIO, longest: int) -> tuple[int, int]:
     """Members, as far as their list is looked at, and the bytes of the list; zeros where zipfile will object."""
     size = source.seek(0, 2)
     start = max(0, size - _LONGEST_COMMENT - _END.size)
@@ -103,7 +105,7 @@ def _announced(source: BinaryIO) -> tuple[int, int]:
         record = source.read(_END_64.size)
         if len(record) == _END_64.size and record.startswith(b"PK\x06\x06"):
             members, list_bytes = _END_64.unpack(record)[2:4]
-    if list_bytes > _LONGEST_LIST:
+    if list_bytes > longest:
         return members, list_bytes
     # zipfile goes by the length of the list, whatever number is written beside it.
     source.seek(max(0, end - list_bytes))

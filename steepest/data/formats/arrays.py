@@ -56,9 +56,8 @@ class ArraysReader:
         rows = max(1, _BATCH_BYTES // (8 * len(self.names)))
         rows = min(rows, most) if most else rows
         for first in range(start, self._X.shape[0], rows):
-            values = np.array(self._X.rows(first, rows), np.float64)
             target = [] if self._y is None else _cells(self._y.rows(first, rows))
-            yield [*(Numbers(column) for column in values.T), *target]
+            yield [*_numbers(self._X.rows(first, rows)), *target]
 
     def problems(self, faults: Sequence[Fault]) -> list[FieldProblem]:
         """The given faults by row, in NumPy's indices."""
@@ -158,8 +157,9 @@ class Numbers:
 
     kind: ColumnKind | None = None
 
-    def __init__(self, values: NDArray[np.float64]) -> None:
+    def __init__(self, values: NDArray[np.float64], whole: NDArray[np.integer[Any]] | None = None) -> None:
         self._values = values
+        self._whole = whole
 
     def __len__(self) -> int:
         return len(self._values)
@@ -173,8 +173,11 @@ class Numbers:
         return
 
     def texts(self) -> Texts:
-        """As labels."""
-        return number_texts(self._values)
+        """As labels; whole numbers by their digits, which floats may lack."""
+        if self._whole is None:
+            return number_texts(self._values)
+        distinct, codes = np.unique(self._whole, return_inverse=True)
+        return Texts(codes.astype(np.int32), [str(value) for value in distinct.tolist()])
 
 
 class Labels:
@@ -214,8 +217,17 @@ def _cells(y: NDArray[Any]) -> list[Cells]:
     """The target's columns. One of booleans is two classes; several are labels that a row has or has not, 1 or 0."""
     if y.shape[1] == 1:
         column = y[:, 0]
-        return [Labels(column) if y.dtype.kind in "bU" else Numbers(np.array(column, np.float64))]
-    return [Numbers(column) for column in np.array(y, np.float64).T]
+        if y.dtype.kind in "bU":
+            return [Labels(column)]
+    return _numbers(y)
+
+
+def _numbers(values: NDArray[Any]) -> list[Cells]:
+    """The columns of (k, columns) numbers."""
+    columns = np.array(values, np.float64).T
+    if values.dtype.kind not in "iu":
+        return [Numbers(column) for column in columns]
+    return [Numbers(column, whole) for column, whole in zip(columns, values.T, strict=True)]
 
 
 def _targets(y: StoredArray) -> tuple[str, ...]:

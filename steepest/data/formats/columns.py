@@ -29,14 +29,14 @@ def type_problems(schema: pa.Schema) -> list[FieldProblem]:
     problems = []
     for field in schema:
         for is_such, what in _TOO_DEEP:
-            if is_such(_bare(field.type)):
+            if is_such(bare(field.type)):
                 detail = f"column {shorten(field.name)} holds {what}"
                 problems.append(FieldProblem(pointer=pointer_to(["columns", field.name]), detail=detail))
                 break
     return problems
 
 
-def _bare(kind: pa.DataType) -> pa.DataType:
+def bare(kind: pa.DataType) -> pa.DataType:
     """The type below extensions and dictionaries."""
     while isinstance(kind, pa.BaseExtensionType | pa.DictionaryType):
         kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind.value_type
@@ -49,7 +49,7 @@ class ArrowCells:
     def __init__(self, cells: pa.Array) -> None:
         while isinstance(cells, pa.ExtensionArray):
             cells = cells.storage
-        if pa.types.is_dictionary(cells.type) and not _is_text(cells.type.value_type):
+        if pa.types.is_dictionary(cells.type) and not _is_coded(cells.type.value_type):
             cells = cells.dictionary_decode()
         self._cells = cells
 
@@ -91,7 +91,7 @@ class ArrowCells:
         return values / _PER_MILLISECOND[unit]
 
     def texts(self) -> Texts:
-        """Texts; booleans as `true` and `false`, numbers canonically, date-times in ISO 8601."""
+        """Texts; booleans as `true` and `false`, date-times in ISO 8601, numbers by their digits or canonically."""
         kind = self._cells.type
         if pa.types.is_dictionary(kind):
             return _coded(self._cells.indices, self._cells.dictionary)
@@ -100,22 +100,29 @@ class ArrowCells:
             cells = _dated(cells)
         elif pa.types.is_boolean(kind):
             cells = pc.if_else(cells, "true", "false")
+        elif pa.types.is_integer(kind) or pa.types.is_decimal(kind):  # all their digits, which floats may lack
+            encoded = cells.dictionary_encode()
+            return _coded(encoded.indices, encoded.dictionary.cast(pa.string()))
         elif (numbers := self.numbers()) is not None:
             return number_texts(numbers)
         encoded = cells.dictionary_encode()
         return _coded(encoded.indices, encoded.dictionary)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Texts and bytes of any length."""
     return bool(
         pa.types.is_string(kind)
         or pa.types.is_large_string(kind)
         or pa.types.is_string_view(kind)
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
-        or pa.types.is_fixed_size_binary(kind)
         or pa.types.is_binary_view(kind)
     )
+
+
+def _is_coded(kind: pa.DataType) -> bool:
+    return is_text(kind) or bool(pa.types.is_fixed_size_binary(kind))
 
 
 def _dated(cells: pa.Array) -> pa.Array:

@@ -24,8 +24,6 @@ from steepest.spec.errors import FieldProblem
 from steepest.spec.ingest import IngestOptions
 from steepest.spec.problems import pointer_to
 
-MOST_PIXELS: Final = 16 << 20
-"""Of one picture, which is in memory once it is unpacked."""
 MOST_BYTES: Final = 32 << 20
 """Of one picture's file."""
 MOST_RATIO: Final = 100
@@ -69,8 +67,8 @@ class ImagesReader:
         shape: tuple[int, ...] | None = None,
     ) -> None:
         """`shape`: of all pictures, where they have been looked at before."""
-        self._archive = files.enter_context(open_archive(source))
-        self._most = limits.problems
+        self._archive = files.enter_context(open_archive(source, limits))
+        self._most, self._most_pixels = limits.problems, limits.picture_pixels
         self._bad: list[FieldProblem] = []
         self._left_out: list[int] = []
         self._pictures = _pictures(self._archive.infolist(), limits, source.seek(0, 2))
@@ -152,11 +150,11 @@ class ImagesReader:
     def _head(self, member: zipfile.ZipInfo) -> tuple[tuple[int, int], str]:
         """A picture's width and height, as it is shown, and its mode."""
         try:
-            return _measured(self._read(member, _HEAD))
+            return _measured(self._read(member, _HEAD), self._most_pixels)
         except BadPicture:
             if member.file_size <= _HEAD:
                 raise
-        return _measured(self._read(member))
+        return _measured(self._read(member), self._most_pixels)
 
     def _read(self, member: zipfile.ZipInfo, most: int = MOST_BYTES) -> bytes:
         try:
@@ -173,7 +171,7 @@ class ImagesReader:
         """The numbers of a picture, as many as the first one has."""
         with _decoding():
             image: Any = Image.open(io.BytesIO(data), formats=_FORMATS)
-            _check(image)
+            _check(image, self._most_pixels)
             if image.format == "JPEG":
                 if self._size:
                     image.draft(None, (2 * self._size[0], 2 * self._size[1]))  # unpacks it smaller in the first place
@@ -238,20 +236,20 @@ def _member_objection(member: zipfile.ZipInfo) -> str | None:
     return None
 
 
-def _measured(data: bytes) -> tuple[tuple[int, int], str]:
+def _measured(data: bytes, most_pixels: int) -> tuple[tuple[int, int], str]:
     """A picture's width and height, as it is shown, and its mode; of its pixels, none is unpacked."""
     with _decoding(), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-        _check(image)
+        _check(image, most_pixels)
         width, height = image.size
         # A PNG would be unpacked to look for its orientation, and no camera writes one.
         turned = image.format == "JPEG" and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
         return ((height, width) if turned else (width, height)), image.mode
 
 
-def _check(image: Any) -> None:
+def _check(image: Any, most_pixels: int) -> None:
     width, height = image.size
-    if width * height > MOST_PIXELS:
-        raise BadPicture(f"has {width} x {height} pixels; the limit is {MOST_PIXELS:,}")
+    if width * height > most_pixels:
+        raise BadPicture(f"has {width} x {height} pixels; the limit is {most_pixels:,}")
 
 
 @contextmanager

@@ -8,21 +8,18 @@ from typing import BinaryIO, Final, cast
 import pyarrow as pa
 
 from steepest.data.formats.columns import ArrowCells, type_problems
-from steepest.data.formats.ipc_messages import RECORDS, BrokenMessage, Message, messages
+from steepest.data.formats.ipc_messages import RECORDS, BrokenMessage, Live, Message, messages
 from steepest.data.formats.names import checked_names
 from steepest.data.formats.places import place_by_row
 from steepest.data.formats.reader import Cells, Fault
 from steepest.data.formats.scratch import Scratch
-from steepest.data.formats.sources import arrow_file, batch_rows, blamed
+from steepest.data.formats.sources import arrow_file, batch_rows, blamed, most_unpacked
 from steepest.data.limits import IngestLimits
 from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
 
-MOST_UNPACKED: Final = 256 << 20
-"""Bytes of a compressed batch, which is unpacked at once."""
-
 _MAPPED: Final = 16 << 20
-"""From here on a batch is mapped from a file of its own instead of being read."""
+"""From here on a batch and its dictionaries are mapped from a file of their own instead of being read."""
 _MAGIC: Final = b"ARROW1"
 
 
@@ -41,7 +38,8 @@ class ArrowReader:
     def __init__(self, source: BinaryIO, limits: IngestLimits, scratch: Scratch) -> None:
         self._most = limits.problems
         self._messages = _checked(source, limits)
-        largest = max((message.end - message.body for message in self._messages), default=0)
+        live = Live()
+        largest = max(live.with_next(message, message.end - message.body) for message in self._messages)
         self._source = _spooled(source, scratch) if largest > _MAPPED else source
         self._mapped = largest > _MAPPED
         with blamed("the Arrow data"):
@@ -110,14 +108,14 @@ def _checked(source: BinaryIO, limits: IngestLimits) -> list[Message]:
         source.seek(max(0, size - len(_MAGIC)))
         if size < 2 * len(_MAGIC) + 10 or source.read() != _MAGIC:
             raise _problem("the Arrow file is cut off: its end is missing")
-    rows = 0
+    rows, most, live = 0, min(limits.page_bytes, most_unpacked(size)), Live()
     found: list[Message] = []
     try:
         for message in messages(source, 8 if is_file else 0):
-            if message.unpacked_bytes > MOST_UNPACKED:
+            if (unpacked := live.with_next(message, message.unpacked_bytes)) > most:
                 raise _problem(
-                    f"a record batch unpacks to {message.unpacked_bytes:,} bytes; the limit is {MOST_UNPACKED:,}."
-                    " Write the file in batches of fewer rows"
+                    f"a record batch unpacks to {unpacked:,} bytes with its dictionaries; the limit is {most:,} for"
+                    f" {size:,} bytes. Write the file in batches of fewer rows, or uncompressed"
                 )
             rows += message.rows if message.kind == RECORDS else 0
             if message.rows < 0 or rows > limits.rows:

@@ -26,6 +26,27 @@ class Message:
     rows: int = 0
     unpacked_bytes: int = 0
     """What a compressed body becomes; 0 when it is not compressed."""
+    dictionary: int | None = None
+    """The dictionary's number; None for other messages."""
+    is_delta: bool = False
+    """Whether it is added to the dictionary of that number, which it replaces otherwise."""
+
+
+class Live:
+    """Bytes that are in memory together: all dictionaries in use and the batch, or what replaces a dictionary."""
+
+    def __init__(self) -> None:
+        self._dictionaries: dict[int, int] = {}
+        self._total = 0
+
+    def with_next(self, message: Message, size: int) -> int:
+        """The bytes once the next message, of `size` bytes, is there."""
+        peak = self._total + size
+        if message.dictionary is not None:
+            before = self._dictionaries.get(message.dictionary, 0)
+            self._dictionaries[message.dictionary] = size + (before if message.is_delta else 0)
+            self._total += self._dictionaries[message.dictionary] - before
+        return peak
 
 
 class BrokenMessage(Exception):
@@ -63,7 +84,9 @@ def _read(source: BinaryIO, start: int, metadata: bytes) -> Message:
     table = _Table(metadata, _number("<I", metadata, 0))
     kind, header, body_bytes = table.scalar(1, "<B"), table.table(2), table.scalar(3, "<q")
     body = start + 8 + len(metadata)
+    dictionary, is_delta = None, False
     if header is not None and kind == DICTIONARY:
+        dictionary, is_delta = header.scalar(0, "<q"), bool(header.scalar(2, "<B"))
         header = header.table(1)
     if header is None or kind not in (DICTIONARY, RECORDS) or body_bytes < 0:
         return Message(kind, start, body, body + body_bytes)
@@ -74,7 +97,7 @@ def _read(source: BinaryIO, start: int, metadata: bytes) -> Message:
                 source.seek(body + offset)
                 # -1 marks a buffer that is stored as it is.
                 unpacked += max(length, int.from_bytes(source.read(8), "little", signed=True))
-    return Message(kind, start, body, body + body_bytes, header.scalar(0, "<q"), unpacked)
+    return Message(kind, start, body, body + body_bytes, header.scalar(0, "<q"), unpacked, dictionary, is_delta)
 
 
 def _number(form: str, data: bytes, place: int) -> int:

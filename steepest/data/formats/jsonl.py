@@ -27,11 +27,25 @@ from steepest.spec.columns import ColumnKind
 from steepest.spec.errors import FieldProblem
 from steepest.spec.ingest import IngestOptions
 from steepest.spec.labels import number_label
-from steepest.spec.problems import pointer_to
+from steepest.spec.problems import first_twice, pointer_to
 
 _NESTED: Final = 64
 
+_EXACT: Final = 16
+"""Digits, and a sign, from which on a whole number may be more than a float holds."""
+
 Value = float | bool | str | None
+
+
+class _Whole(float):
+    """A whole number of many digits as a float, with all of them."""
+
+    def __new__(cls, digits: str) -> "_Whole":
+        whole = super().__new__(cls, digits)
+        whole.digits = digits
+        return whole
+
+    digits: str
 
 
 class JsonLinesReader:
@@ -117,7 +131,7 @@ def parse_line(text: bytes) -> dict[str, Any]:
     try:
         # Numbers are floats here as everywhere, so a whole number of a thousand digits is an infinite one.
         # A control character in a text is told as what it is.
-        found = json.loads(text, object_pairs_hook=_object, parse_int=float, strict=False)
+        found = json.loads(text, object_pairs_hook=_object, parse_int=_whole, strict=False)
     except json.JSONDecodeError as error:
         raise ValueError(f"no JSON: {error.msg} (character {error.pos + 1})") from None
     except RecursionError:
@@ -129,12 +143,14 @@ def parse_line(text: bytes) -> dict[str, Any]:
     return found
 
 
+def _whole(digits: str) -> float:
+    return float(digits) if len(digits) < _EXACT else _Whole(digits)
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {shorten(twice)} comes twice")
+        raise ValueError(f"the key {shorten(first_twice(name for name, _ in pairs) or '')} comes twice")
     return found
 
 
@@ -236,6 +252,8 @@ def _text(value: Value) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, _Whole):
+        return value.digits
     return number_label(value) if isinstance(value, float) else value
 
 

@@ -23,7 +23,7 @@ def open_npz(source: BinaryIO, limits: IngestLimits, scratch: Scratch) -> Arrays
     Raises:
         DataUnusable: the archive, or an array in it, cannot be used.
     """
-    with open_archive(source) as opened, hostile_archive():
+    with open_archive(source, limits) as opened, hostile_archive():
         members = {info.filename: info for info in opened.infolist()}
         _check_members(members, limits)
         arrays = {name: _array(opened, members[_MEMBERS[name]], scratch) for name in _MEMBERS}
@@ -41,8 +41,8 @@ def _check_members(members: dict[str, zipfile.ZipInfo], limits: IngestLimits) ->
             ]
         )
     declared = sum(members[member].file_size for member in _MEMBERS.values())
-    if declared > limits.unpacked_bytes:
-        raise _problem("", f"X and y unpack to {declared:,} bytes; the limit is {limits.unpacked_bytes:,}")
+    if declared > (most := min(limits.unpacked_bytes, limits.spread_bytes)):
+        raise _problem("", f"X and y unpack to {declared:,} bytes; the limit is {most:,}")
 
 
 def _array(opened: zipfile.ZipFile, member: zipfile.ZipInfo, scratch: Scratch) -> StoredArray:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -124,7 +125,10 @@ def _spread(source: BinaryIO, limits: IngestLimits, scratch: Scratch, name: str)
     """The content as a file that can be read here and there."""
     source.seek(0)
     compression = compression_of(source.read(_MAGIC_BYTES))
-    return source if compression is None else unpack(source, compression, scratch.file(name), limits)
+    if compression is None:
+        return source
+    limits = replace(limits, unpacked_bytes=min(limits.unpacked_bytes, limits.spread_bytes))
+    return unpack(source, compression, scratch.file(name), limits)
 
 
 def _parts(source: BinaryIO, options: IngestOptions) -> Iterator[tuple[str, BinaryIO]]:

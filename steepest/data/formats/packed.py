@@ -3,7 +3,7 @@
 import io
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import BinaryIO, Final, cast
 
 from steepest.data.limits import IngestLimits
@@ -175,9 +175,7 @@ def _unzstd(source: BinaryIO) -> Iterator[bytes]:
     from steepest.data.formats.sources import arrow_file, came_from_the_source
 
     source.seek(0)
-    _check_window(source.read(18))
-    source.seek(0)
-    stream = pa.CompressedInputStream(arrow_file(source), "zstd")
+    stream = pa.CompressedInputStream(arrow_file(cast(BinaryIO, _CheckedFrames(source))), "zstd")
     while True:
         try:
             piece = stream.read(_PIECE)
@@ -192,18 +190,63 @@ def _unzstd(source: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _check_window(head: bytes) -> None:
-    """Refuse a frame that looks back too far (RFC 8878, 3.1.1.1)."""
-    if len(head) < 6:
-        raise _CutOff
-    descriptor = head[4]
-    if descriptor & 0x20:  # a single segment: the window is the content
-        width = (1, 2, 4, 8)[descriptor >> 6]
-        place = 5 + (0, 1, 2, 4)[descriptor & 3]
-        window = int.from_bytes(head[place : place + width], "little") + (256 if width == 2 else 0)
+class _CheckedFrames(io.RawIOBase):
+    """The bytes of zstd's frames, handed on once none of those that begin in them looks back too far."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        super().__init__()
+        self._source = source
+        self._steps = _frame_steps()
+        self._wanted = next(self._steps)
+        self._found = b""
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._source.read(size)
+        place = 0
+        while place < len(piece):
+            step = min(abs(self._wanted) - len(self._found), len(piece) - place)
+            if self._wanted > 0:
+                self._found += piece[place : place + step]
+                if len(self._found) == self._wanted:
+                    self._wanted, self._found = self._steps.send(self._found), b""
+            else:
+                self._wanted += step
+            if not self._wanted:
+                self._wanted = next(self._steps)
+            place += step
+        return piece
+
+
+def _frame_steps() -> Generator[int, bytes, None]:
+    """Walks over frames (RFC 8878, 3.1): asks for bytes that it is then sent, or, below 0, for as many to be passed."""
+    while True:
+        head = yield 5
+        if head[1:4] == b"\x2a\x4d\x18" and head[0] >> 4 == 5:  # to be skipped
+            yield -int.from_bytes(head[4:] + (yield 3), "little")
+            continue
+        if head[:4] != _MAGICS["zstd"]:
+            raise _problem("the zstd file is damaged: something else follows a frame's end")
+        descriptor = head[4]
+        single = bool(descriptor & 0x20)
+        width = (1 if single else 0, 2, 4, 8)[descriptor >> 6]
+        place = (0 if single else 1) + (0, 1, 2, 4)[descriptor & 3]
+        _check_window((yield place + width), place if single else None)
+        last = 0
+        while not last:
+            block = int.from_bytes((yield 3), "little")
+            last = block & 1
+            yield -(1 if block >> 1 & 3 == 1 else block >> 3)  # one byte is repeated
+        if descriptor & 4:
+            yield -4
+
+
+def _check_window(header: bytes, place: int | None) -> None:
+    """Refuse a frame that looks back too far; at `place` is the content's length, which is the window then."""
+    if place is not None:
+        window = int.from_bytes(header[place:], "little") + (256 if len(header) - place == 2 else 0)
     else:
-        base = 1 << (10 + (head[5] >> 3))
-        window = base + (base // 8) * (head[5] & 7)
+        base = 1 << (10 + (header[0] >> 3))
+        window = base + (base // 8) * (header[0] & 7)
     if window > LARGEST_WINDOW:
         raise _problem(
             f"the zstd file looks back {window:,} bytes; the limit is {LARGEST_WINDOW:,}. Pack it without --ultra and"

@@ -1,12 +1,12 @@
 """Parquet: typed columns in row groups, read a batch of rows at a time."""
 
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from steepest.data.formats.columns import ArrowCells, type_problems
+from steepest.data.formats.columns import ArrowCells, bare, is_text, type_problems
 from steepest.data.formats.names import checked_names
 from steepest.data.formats.parquet_pages import check_pages, read_footer
 from steepest.data.formats.places import place_by_row
@@ -16,7 +16,10 @@ from steepest.data.limits import IngestLimits
 from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
 
-_BUFFER: Final = 64 << 10
+MOST_ROW_BYTES: Final = 4 << 20
+"""Bytes of a row's cells of fixed sizes; a text is not counted, it may be shared."""
+
+_OPTIONS: Final[dict[str, Any]] = {"buffer_size": 64 << 10, "pre_buffer": False, "arrow_extensions_enabled": False}
 
 
 class ParquetReader:
@@ -36,7 +39,7 @@ class ParquetReader:
         footer = read_footer(source)
         self._rows = footer.rows
         with blamed("the Parquet file"):
-            self._file = pq.ParquetFile(arrow_file(source), buffer_size=_BUFFER, pre_buffer=False)
+            self._file = pq.ParquetFile(arrow_file(source), **_OPTIONS)
             schema = self._file.schema_arrow
             names = list(schema.names)  # they may be no UTF-8
         self.names: Sequence[str] = checked_names(names, limits)
@@ -44,13 +47,12 @@ class ParquetReader:
             raise unusable(problems[: limits.problems])
         _check_size(sum(footer.rows), len(self.names), limits)
         if not again:
-            check_pages(source, footer)
-        texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
+            check_pages(source, footer, limits.page_bytes)
+        self._row_bytes = _row_bytes(schema)
         with blamed("the Parquet file"):
             # A text that many rows share is kept once: else a small file could become a large column.
-            self._file = pq.ParquetFile(
-                arrow_file(source), read_dictionary=texts, buffer_size=_BUFFER, pre_buffer=False
-            )
+            texts = [field.name for field in schema if is_text(bare(field.type))]
+            self._file = pq.ParquetFile(arrow_file(source), read_dictionary=texts, **_OPTIONS)
 
     def batches(self, start: int = 0, most: int | None = None) -> Iterator[Sequence[Cells]]:
         """Batches of rows; the row groups before `start` are not touched.
@@ -58,7 +60,7 @@ class ParquetReader:
         Raises:
             DataUnusable: a page is damaged.
         """
-        rows = batch_rows(len(self.names), most)
+        rows = batch_rows(self._row_bytes // 8, most)
         for group, there in enumerate(self._rows):
             if start >= there:
                 start -= there
@@ -82,6 +84,20 @@ class ParquetReader:
             if batch is None:
                 return
             yield batch
+
+
+def _row_bytes(schema: pa.Schema) -> int:
+    """Bytes of a row, at least 8 for each of its cells.
+
+    Raises:
+        DataUnusable: they are too many.
+    """
+    kinds = [bare(field.type) for field in schema]
+    found = sum(max(8, kind.byte_width) if pa.types.is_fixed_size_binary(kind) else 8 for kind in kinds)
+    if found > MOST_ROW_BYTES:
+        detail = f"a row has {found:,} bytes, each cell as many as its column says; the limit is {MOST_ROW_BYTES:,}"
+        raise unusable([FieldProblem(pointer="/columns", detail=detail)])
+    return found
 
 
 def _check_size(rows: int, columns: int, limits: IngestLimits) -> None:

@@ -9,12 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from steepest.data.formats.sources import most_unpacked
 from steepest.data.formats.thrift import BrokenThrift, Struct, read_struct
 from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
-
-MOST_PAGE_BYTES: Final = 256 << 20
-"""The largest pages of all columns together, which are in memory at once."""
 
 _LONGEST_FOOTER: Final = 16 << 20
 _LONGEST_HEADER: Final = 64 << 10
@@ -62,8 +60,8 @@ def read_footer(source: BinaryIO) -> Footer:
     return Footer(rows, [[_chunk(column) for column in group.structs(1)] for group in groups])
 
 
-def check_pages(source: BinaryIO, footer: Footer) -> None:
-    """Refuse pages that would not fit into memory.
+def check_pages(source: BinaryIO, footer: Footer, most_bytes: int) -> None:
+    """Refuse columns whose largest pages unpack to more than `most_bytes` together, for they are in memory.
 
     Raises:
         DataUnusable: they are too large, or their headers cannot be read.
@@ -73,10 +71,11 @@ def check_pages(source: BinaryIO, footer: Footer) -> None:
         for column, chunk in enumerate(group):
             place = f"row group {number}, column {column + 1}"
             largest[column] = max(largest.get(column, 0), *_pages(source, chunk, place), 0)
-    if sum(largest.values()) > MOST_PAGE_BYTES:
+    size = source.seek(0, 2)
+    if sum(largest.values()) > (most := min(most_bytes, most_unpacked(size))):  # they are in memory at once
         raise _problem(
             f"the largest pages of the columns unpack to {sum(largest.values()):,} bytes together; the limit is"
-            f" {MOST_PAGE_BYTES:,}. Write the file with smaller pages"
+            f" {most:,} for {size:,} bytes. Write the file with smaller pages"
         )
 
 

@@ -9,6 +9,13 @@ import pyarrow as pa
 from steepest.data.unusable import unusable
 from steepest.spec.errors import FieldProblem
 
+MOST_UNPACKED: Final = 256 << 20
+"""Bytes that compressed batches or pages, in memory together, may unpack to."""
+ALWAYS_UNPACKED: Final = 24 << 20
+"""What any data may unpack to."""
+MOST_RATIO: Final = 20
+"""Bytes that a compressed byte may become beyond that. Tables become 2 to 10."""
+
 _BATCH_BYTES: Final = 4 << 20
 _MOST_ROWS: Final = 1 << 16
 
@@ -19,6 +26,11 @@ _HOSTILE: Final = (pa.ArrowException, ArithmeticError, LookupError, MemoryError,
 def batch_rows(columns: int, most: int | None = None) -> int:
     """Rows of a batch that takes little memory: some 4 MiB as numbers."""
     return max(1, min(_MOST_ROWS, most or _MOST_ROWS, _BATCH_BYTES // (8 * columns)))
+
+
+def most_unpacked(size: int) -> int:
+    """Bytes that compressed data of `size` bytes may become at once, so that little data never fill the memory."""
+    return min(MOST_UNPACKED, max(ALWAYS_UNPACKED, MOST_RATIO * size))
 
 
 def arrow_file(source: BinaryIO) -> pa.PythonFile:

@@ -1,6 +1,7 @@
 """Strict JSON: a round trip for what is allowed, an error for everything else, and never anything but our errors."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -79,3 +80,11 @@ def test_what_cannot_be_stored_is_named_by_its_place() -> None:
 @pytest.mark.parametrize(("string", "expected"), [("a", True), ("\U0001f338", True), ("\0", False), ("\ud83c", False)])
 def test_storable(string: str, expected: bool) -> None:
     assert storable(string) is expected
+
+
+def test_a_key_among_many_that_comes_twice_is_found_at_once() -> None:
+    keys = ",".join(f'"{index}":1' for index in range(40_000))
+    begun = time.process_time()
+    with pytest.raises(InvalidRequest, match='names "39999" twice'):
+        loads(f'{{{keys},"39999":1}}'.encode())
+    assert time.process_time() - begun < 2

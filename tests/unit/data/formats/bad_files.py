@@ -162,6 +162,8 @@ PACKED: Final = [
     _failed("a zstd bomb of an array", lambda: zstd(npy(np.zeros((11 * MIB, 1)))), "250 times"),
     _failed("zstd cut off", lambda: zstd(_digits())[:-400], "cut off"),
     _refused("zstd that is none", b"\x28\xb5\x2f\xfd" + b"\xff" * 60, "looks back|damaged"),
+    _refused("zstd with a later frame that looks back far", lambda: zstd(NUMBERS.encode() * 2_000) + zstd(b"1,x\n") + b"\x50\x2a\x4d\x18\3\0\0\0abc\x28\xb5\x2f\xfd\x00\x88" + bytes(60), "looks back 134,217,728", declared="text/csv"),
+    _refused("zstd with something behind it", lambda: zstd(NUMBERS.encode() * 2_000) + b"more of it", "damaged", declared="text/csv"),
     _refused("zstd that looks back too far", b"\x28\xb5\x2f\xfd\x00\xa0" + bytes(60), "looks back 1,073,741,824"),
     _refused("bzip2", b"BZh91AY&SY", "bzip2"),
     _refused("xz", b"\xfd7zXZ\0\0", "xz"),
@@ -189,12 +191,34 @@ def _shared_text() -> bytes:
     return parquet(pa.table({"a": text, "b": np.arange(100_000)}))
 
 
+def _shared_wide(kind: pa.DataType) -> Callable[[], bytes]:
+    """A text of 130,000 bytes that 1,000 rows share, in a type of any width."""
+
+    def build() -> bytes:
+        texts = pa.array(["x" * 130_000] * 1_000).cast(kind)
+        return parquet(pa.table({"a": texts, "b": [*range(999), 1e400]}), compression="zstd")
+
+    return build
+
+
+def _wide_bytes(columns: int, width: int) -> bytes:
+    """Bytes of a fixed size, the same in every row."""
+    cells = pa.array([b"x" * width], pa.binary(width)).take(pa.array(np.zeros(300, np.int32)))
+    return parquet(pa.table({f"c{index}": cells for index in range(columns)}), compression="zstd")
+
+
 def _arrow_lying() -> bytes:
     """A compressed batch whose buffer says that it unpacks to a terabyte."""
     content = bytearray(arrow(pa.table({"a": np.zeros(4_096)}), stream=True, compression="zstd"))
     place = bytes(content).index(struct.pack("<q", 4_096 * 8))
     content[place : place + 8] = struct.pack("<q", 1 << 40)
     return bytes(content)
+
+
+def _arrow_dictionaries(columns: int, megabytes: int) -> bytes:
+    """Dictionaries of one text each, which zstd packs to next to nothing."""
+    text = pa.DictionaryArray.from_arrays(np.zeros(3, np.int32), ["x" * (megabytes * MIB)])
+    return arrow(pa.table({f"c{index}": text for index in range(columns)}), stream=True, compression="zstd")
 
 
 NESTED: Final = pa.table({"a": [1, 2], "b": [[1], [2]]})
@@ -224,7 +248,14 @@ COLUMNAR: Final = [
     _failed("Parquet with more rows than allowed", lambda: parquet(pa.table({"a": range(11)})), "the limit is 10", "/rows", limits=IngestLimits(rows=10)),
     _failed("Parquet with more numbers than allowed", lambda: parquet(pa.table({"a": range(11)})), "more than the 80 bytes", "/rows", limits=IngestLimits(unpacked_bytes=80)),
     _failed("a Parquet page of 300 MiB", lambda: _one_page(300), "smaller pages"),
+    _failed("a Parquet page of 60 MiB", lambda: _one_page(60), "smaller pages"),
     _failed("a Parquet text that many rows share", _shared_text, "1,048,576 characters", "/rows/0/a"),
+    *(
+        _failed(f"a Parquet text that many rows share as {name}", _shared_wide(kind), "not finite", "/rows/999/b")
+        for name, kind in {"large_string": pa.large_string(), "string_view": pa.string_view(), "large_binary": pa.large_binary()}.items()
+    ),
+    _failed("Parquet with bytes of 300 KB", lambda: _wide_bytes(1, 300_000), "300,000 characters", "/rows/0/c0"),
+    _failed("Parquet with rows of 5 MB", lambda: _wide_bytes(50, 100_000), "a row has 5,000,000 bytes", "/columns"),
     _failed("Arrow cut off", arrow()[:-20], "end is missing"),
     _failed("an Arrow stream cut off", arrow(stream=True)[:-40], "cut off"),
     _failed("an Arrow stream cut in its schema", arrow(stream=True)[:40], "cut off"),
@@ -239,6 +270,8 @@ COLUMNAR: Final = [
     _failed("Arrow with a map", lambda: arrow(pa.table({"m": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int8()))})), "nested values", "/columns/m"),
     _failed("Arrow with infinities", lambda: arrow(pa.table({"a": [1.0, float("-inf")]})), "not finite", "/rows/1/a"),
     _failed("Arrow that lies of what it unpacks to", _arrow_lying, "unpacks to 1,099,511,6"),
+    _failed("Arrow with dictionaries that unpack to much together", lambda: _arrow_dictionaries(8, 20), "bytes with its dictionaries"),
+    _failed("Arrow of zeros", lambda: arrow(pa.table({"a": np.zeros(10 * MIB)}), compression="zstd"), "fewer rows"),
     _failed("Arrow with a name that is no UTF-8", lambda: arrow(pa.table({"abcdefgh": [1]}), stream=True).replace(b"abcdefgh", b"abc\xffefgh"), "damaged or cut off: 'utf-8'"),
     _failed("Arrow with offsets that point outside", lambda: arrow(pa.table({"s": ["ab", "cd"]}), stream=True).replace(struct.pack("<iii", 0, 2, 4), struct.pack("<iii", 0, 1 << 20, 1 << 21)), "damaged"),
     _failed("Arrow with codes that point outside", lambda: arrow(pa.table({"s": pa.DictionaryArray.from_arrays(np.array([0, 99], np.int32), ["ab", "cd"], safe=False)})), "damaged"),
@@ -389,6 +422,8 @@ PICTURES: Final = [
     _failed("an empty picture", zipped({"a/1.png": b""}), "cannot be read as a picture", "/members/a~11.png"),
     _failed("a PNG of a billion pixels", zipped({"a/1.png": _png_of(32_000, 32_000)}), "pixels", "/members/a~11.png"),
     _failed("a PNG of 100 million pixels", zipped({"a/1.png": _png_of(10_000, 10_000)}), "pixels", "/members/a~11.png"),
+    _failed("a ZIP of more members than allowed", zipped({"a/1.png": _png_of(1, 1), "a/2.png": _png_of(1, 1)}), "the limit is 1 members", limits=IngestLimits(archive_members=1)),
+    _failed("a PNG of more pixels than allowed", zipped({"a/1.png": _png_of(10, 10)}), "the limit is 99", "/members/a~11.png", limits=IngestLimits(picture_pixels=99)),
     _failed("a PNG of 20 million pixels", zipped({"a/1.png": _png_of(5_000, 4_000)}), "the limit is 16,777,216", "/members/a~11.png"),
     _failed("a PNG without pixels", zipped({"a/1.png": _png_of(0, 7)}), "cannot be read", "/members/a~11.png"),
     _failed("a PNG with fewer pixels than it says", zipped({"a/1.png": _png_of(300, 300)}), "cannot be read as a picture|pictures of 300"),

@@ -6,15 +6,18 @@ import io
 import json
 import math
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from steepest.data.formats.jsonl import parse_line
 from steepest.data.formats.opening import Section
 from steepest.data.formats.packed import Unpacked
 from steepest.data.formats.sniff import format_of
@@ -171,3 +174,11 @@ def test_equal_tables_are_read_equally_from_every_format(columns: tuple[list[Any
             assert isinstance(second, CategoricalColumn)
             assert_array_equal(first.values, np.array(numbers, float), name)
             assert [None if code < 0 else second.categories[code] for code in second.codes.tolist()] == texts, name
+
+
+def test_a_key_among_many_that_comes_twice_is_found_at_once() -> None:
+    keys = ",".join(f'"{index}":1' for index in range(40_000))
+    begun = time.process_time()
+    with pytest.raises(ValueError, match=r"39999.* comes twice"):
+        parse_line(f'{{{keys},"39999":1}}'.encode())
+    assert time.process_time() - begun < 2
