@@ -41,8 +41,10 @@ class Stack:
         )
         self.workers = [
             self._worker("cpu", settings.slots, max(1, (os.cpu_count() or 1) // settings.slots), environment),
-            # Of its own, so that reading a data set never waits for a training.
+            # Of their own, so that reading a data set never waits for a training or a computation, nor a computation
+            # for a training.
             self._worker("short", 1, 1, environment),
+            self._worker("computations", 1, 1, environment),
         ]
         self.reconciler = self._child(
             Command("reconciler", (*python, "store.reconciler"), environment, RECONCILER_GRACE)

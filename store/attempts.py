@@ -7,7 +7,7 @@ nothing further; the job belongs to a later attempt, or is over.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, case, func, literal, select, update
 from sqlalchemy.orm import Session
@@ -20,10 +20,10 @@ from store import checkpoints, events
 from store.database import now
 from store.fence import Claim, FencedOff, fenced, guard
 from store.models import JobRow
+from store.patience import MOST_FAILURES
 from store.transitions import move, to
 
 __all__ = [
-    "MOST_FAILURES",
     "Claim",
     "FencedOff",
     "Position",
@@ -40,9 +40,6 @@ __all__ = [
     "state",
     "tell",
 ]
-
-MOST_FAILURES: Final = 3
-"""Attempts in a row that end without a word and without progress, before the job is taken for poison."""
 
 
 @dataclass(frozen=True)

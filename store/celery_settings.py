@@ -11,7 +11,11 @@ from kombu import Exchange, Queue
 CPU: Final = "cpu"
 GPU: Final = "gpu"
 SHORT: Final = "short"
-"""Ingest, computations about jobs, housekeeping: never behind a long job."""
+"""Ingest and housekeeping: never behind a long job or computation."""
+COMPUTATIONS: Final = "computations"
+"""Evaluations, predictions of data sets: long, and behind no training."""
+
+QUEUES: Final = (CPU, GPU, SHORT, COMPUTATIONS)
 
 TRAIN: Final = "steepest.train"
 """The task that claims and trains the job whose id it is given."""
@@ -54,8 +58,8 @@ def celery_app(name: str, broker_url: str) -> Celery:
         worker_hijack_root_logger=False,
         task_create_missing_queues=False,
         task_default_queue=SHORT,
-        task_queues=[Queue(queue, Exchange(queue), routing_key=queue) for queue in (CPU, GPU, SHORT)],
-        task_routes={TRAIN: {"queue": CPU}, INGEST: {"queue": SHORT}, COMPUTE: {"queue": SHORT}},
+        task_queues=[Queue(queue, Exchange(queue), routing_key=queue) for queue in QUEUES],
+        task_routes={TRAIN: {"queue": CPU}, INGEST: {"queue": SHORT}, COMPUTE: {"queue": COMPUTATIONS}},
         enable_utc=True,
         timezone="UTC",
     )

@@ -9,22 +9,19 @@ from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
-from steepest.spec.errors import Conflict, JobError, JobFailed, NotFound
+from steepest.spec.errors import JobError, JobFailed, NotFound
 from steepest.spec.figures import EvaluationResult
-from steepest.spec.states import ComputationState, DatasetState
+from steepest.spec.names import HELD_OUT
+from steepest.spec.states import ComputationState
 from store import blobs, ids
 from store.database import now
 from store.fence import Claim, FencedOff, fenced
-from store.models import HELD_OUT, ComputationKind, ComputationResult, ComputationRow, DatasetRow, JobRow
+from store.holds import hold_dataset
+from store.models import ComputationKind, ComputationResult, ComputationRow, JobRow
 from store.pages import DEFAULT_LIMIT, Page, newest_first
-
-FIRST_REMINDER: Final = timedelta(seconds=30)
-"""How long the reconciler waits for the first announcement to have an effect."""
-
-MOST_FAILURES: Final = 3
-"""Attempts that end without a word, before the computation is given up."""
+from store.patience import FIRST_REMINDER, MOST_FAILURES
 
 _ALIVE: Final = (ComputationState.QUEUED, ComputationState.RUNNING)
 
@@ -64,11 +61,12 @@ def create(
     """Save a queued computation. The caller announces it, once this transaction is committed.
 
     Raises:
-        NotFound: the account has no such data set, or the job has been deleted meanwhile.
+        ValidationFailed: the account has no such data set; pointer `/dataset`.
+        NotFound: the job has been deleted meanwhile.
         Conflict: the data set is not ready.
     """
     _use_job(session, job)
-    _use_dataset(session, job.account_id, dataset_id)
+    hold_dataset(session, job.account_id, dataset_id)
     moment = now(session)
     row = ComputationRow(
         id=ids.new_id(ids.COMPUTATION),
@@ -125,10 +123,17 @@ def get(session: Session, account_id: str, job_id: str, kind: ComputationKind, w
     named = ComputationRow.name == wanted if wanted == HELD_OUT else ComputationRow.id == wanted
     row = session.scalars(_of(account_id, job_id, kind).where(named)).first()
     if row is None and wanted == HELD_OUT:
-        raise NotFound("There are no figures of held-out rows: the job has not succeeded yet, or it had no test rows.")
+        raise NotFound("There are no figures of held-out rows: the job has not succeeded, or it had no test rows.")
     if row is None:
         raise NotFound(f"The job has no {kind.value} {wanted}.")
     return row
+
+
+def held_out_rows(session: Session, job: JobRow) -> int | None:
+    """How many rows the job was tested with; None when nothing came out of that."""
+    query = _of(job.account_id, job.id, ComputationKind.EVALUATION).where(ComputationRow.name == HELD_OUT)
+    row = session.scalars(query).first()
+    return row.result.rows if row is not None and row.result is not None else None
 
 
 def page(
@@ -138,13 +143,17 @@ def page(
     kind: ComputationKind,
     limit: int = DEFAULT_LIMIT,
     after: str | None = None,
+    *,
+    results: bool = True,
 ) -> Page[ComputationRow]:
-    """The computations of a kind about a job, newest first.
+    """The computations of a kind about a job, newest first; without `results` what came out of them is not read.
 
     Raises:
         InvalidRequest: `after` is no computation's id.
     """
     query = _of(account_id, job_id, kind)
+    if not results:
+        query = query.options(defer(ComputationRow.result, raiseload=True))
     return newest_first(session, query, ComputationRow.id, ids.COMPUTATION, limit, after)
 
 
@@ -261,16 +270,6 @@ def _use_job(session: Session, job: JobRow) -> None:
     query = select(JobRow.id).where(JobRow.account_id == job.account_id, JobRow.id == job.id)
     if session.scalars(query.with_for_update(read=True)).first() is None:
         raise NotFound(f"There is no job {job.id}.")
-
-
-def _use_dataset(session: Session, account_id: str, dataset_id: str) -> None:
-    """Make sure that the data set stays until this transaction has saved what needs it."""
-    query = select(DatasetRow.status).where(DatasetRow.account_id == account_id, DatasetRow.id == dataset_id)
-    status = session.scalars(query.with_for_update(read=True)).first()
-    if status is None:
-        raise NotFound(f"There is no data set {dataset_id}.")
-    if status is not DatasetState.READY:
-        raise Conflict(f"The data set is {status.value}; a computation needs one that is ready.", state=status.value)
 
 
 def _guard(claim: ComputationClaim) -> ColumnElement[bool]:

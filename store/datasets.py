@@ -1,29 +1,24 @@
 """Data sets: created from a stored upload, ingested by a worker under a lease, ready or failed, deleted when unused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session
 
 from steepest.spec.columns import Column, ColumnChange, Role
-from steepest.spec.errors import Conflict, FieldProblem, JobError, JobFailed, NotFound
+from steepest.spec.errors import Conflict, FieldProblem, JobError, JobFailed, NotFound, ValidationFailed
 from steepest.spec.ingest import IngestOptions
-from steepest.spec.problems import pointer_to, raised, suggestion
+from steepest.spec.problems import Suggestions, pointer_to, raised
 from steepest.spec.states import TERMINAL, DatasetState, JobState
 from store import blobs, computations, ids
 from store.database import now
 from store.fence import FencedOff
 from store.models import DatasetRow, JobRow
 from store.pages import DEFAULT_LIMIT, Page, newest_first
-
-FIRST_REMINDER: Final = timedelta(seconds=30)
-"""How long the reconciler waits for the first announcement to have an effect."""
-
-MOST_FAILURES: Final = 3
-"""Attempts that end without a word, before the data set is given up."""
+from store.patience import FIRST_REMINDER, MOST_FAILURES
 
 
 @dataclass(frozen=True)
@@ -115,8 +110,8 @@ def change(
 ) -> DatasetRow:
     """Rename a data set, and say what its columns are.
 
-    A column that is to have another kind has its file read again: the data set is then `validating`, and the caller
-    announces it, once this transaction is committed.
+    A column that is to have another kind has its file read again, and so has any kind where that failed: the data set
+    is then `validating`, and the caller announces it, once this transaction is committed.
 
     Args:
         session: A transaction that writes.
@@ -127,7 +122,7 @@ def change(
 
     Raises:
         NotFound: the account has no such data set.
-        ValidationFailed: there is no such column; pointers `/columns/<name>`.
+        UnknownColumns: there are no such columns.
         Conflict: the data set is being read, or a job that is not over needs the kinds that it has.
     """
     row = _locked(session, account_id, dataset_id)
@@ -144,16 +139,18 @@ def _change_columns(session: Session, row: DatasetRow, changes: Mapping[str, Col
         raise Conflict(
             "The data set is being read; its columns can be changed once it is ready or failed.", state=row.status.value
         )
-    known = None if row.columns is None else [column.name for column in row.columns]
-    if known is not None and (unknown := [name for name in changes if name not in known]):
-        raise raised([_unknown_column(name, known) for name in unknown])
+    if row.columns is not None:
+        known = dict.fromkeys(column.name for column in row.columns)
+        if unknown := [name for name in changes if name not in known]:
+            raise UnknownColumns(unknown, known)
     before = row.kinds
     merged = dict(row.changes or {})
     for name, change in changes.items():
         fields = {field: getattr(change, field) for field in change.model_fields_set}
         merged[name] = merged.get(name, ColumnChange()).model_copy(update=fields)
     row.changes = merged
-    if row.kinds != before:
+    again = row.status is DatasetState.FAILED and any("kind" in change.model_fields_set for change in changes.values())
+    if again or row.kinds != before:
         _check_unused(session, row, "change the kinds of its columns")
         row.status, row.error, row.finished_at = DatasetState.VALIDATING, None, None
         row.failures, row.announcements, row.announce_at = 0, 1, now(session) + FIRST_REMINDER
@@ -166,9 +163,24 @@ def with_roles(columns: Sequence[Column], roles: Mapping[str, Role]) -> list[Col
     return [column.model_copy(update={"role": roles.get(column.name, "feature")}) for column in columns]
 
 
-def _unknown_column(name: str, known: Sequence[str]) -> FieldProblem:
-    detail = f'the data set has no column "{name}"{suggestion(name, known)}'
-    return FieldProblem(pointer=pointer_to(["columns", name]), detail=detail)
+class UnknownColumns(Exception):
+    """Columns are to be changed that are not there. What to say of it is worked out when no lock is held any more."""
+
+    def __init__(self, unknown: Sequence[str], known: Collection[str]) -> None:
+        super().__init__(*unknown)
+        self._unknown, self._known = unknown, known
+
+    def problem(self) -> ValidationFailed:
+        """The error that names each, with the nearest column; pointers `/columns/<name>`."""
+        near = Suggestions(self._known)
+        return raised(
+            [
+                FieldProblem(
+                    pointer=pointer_to(["columns", name]), detail=f'the data set has no column "{name}"{near(name)}'
+                )
+                for name in self._unknown
+            ]
+        )
 
 
 def delete(session: Session, account_id: str, dataset_id: str) -> None:

@@ -2,25 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Final, TypedDict
+from datetime import datetime
+from typing import TypedDict
 
 from sqlalchemy import delete as delete_from
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from steepest.spec.errors import Conflict, FieldProblem, NotFound, ValidationFailed
+from steepest.spec.errors import Conflict, NotFound
 from steepest.spec.job import JobSpec
 from steepest.spec.resolved import ResolvedJobSpec
-from steepest.spec.states import HELD, MEANING, TERMINAL, DatasetState, JobState
+from steepest.spec.states import HELD, MEANING, TERMINAL, JobState
 from store import blobs, computations, events, ids, lineage, splits
 from store.database import now
-from store.models import CheckpointRow, DatasetRow, JobRow, LabelRow
+from store.holds import hold_dataset
+from store.models import CheckpointRow, JobRow, LabelRow
 from store.pages import DEFAULT_LIMIT, Page, newest_first
+from store.patience import FIRST_REMINDER
 from store.transitions import move, to
-
-FIRST_REMINDER: Final = timedelta(seconds=30)
-"""How long the reconciler waits for the first announcement to have an effect."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def submit(
         ValidationFailed: the account has no such data set.
         Conflict: the data set is not ready.
     """
-    _use_dataset(session, account_id, spec.dataset)
+    hold_dataset(session, account_id, spec.dataset)
     moment = now(session)
     row = JobRow(
         id=ids.new_id(ids.JOB),
@@ -195,14 +194,3 @@ def _save_labels(session: Session, row: JobRow) -> None:
     session.add_all(
         LabelRow(account_id=row.account_id, job_id=row.id, key=key, value=value) for key, value in row.labels.items()
     )
-
-
-def _use_dataset(session: Session, account_id: str, dataset_id: str) -> None:
-    """Make sure that the data set stays until this transaction has saved the job that needs it."""
-    query = select(DatasetRow.status).where(DatasetRow.account_id == account_id, DatasetRow.id == dataset_id)
-    status = session.scalars(query.with_for_update(read=True)).first()
-    if status is None:
-        detail = f"there is no data set {dataset_id}"
-        raise ValidationFailed(f"/dataset: {detail}", problems=[FieldProblem(pointer="/dataset", detail=detail)])
-    if status is not DatasetState.READY:
-        raise Conflict(f"The data set is {status.value}; a job needs one that is ready.", state=status.value)

@@ -89,6 +89,15 @@ def of(session: Session, account_id: str, job_ids: Sequence[str]) -> dict[str, L
     return {row.job_id: row for row in session.scalars(query)}
 
 
+def columns_sha256(session: Session, account_id: str, dataset_id: str) -> str | None:
+    """A hash of a data set's columns as they are now; None when there is no such data set, or none that was read."""
+    query = select(type_coerce(DatasetRow.columns, Text)).where(
+        DatasetRow.account_id == account_id, DatasetRow.id == dataset_id
+    )
+    text = session.scalars(query).one_or_none()
+    return None if text is None else _columns_sha256(text)
+
+
 def spec_sha256(resolved: ResolvedJobSpec) -> str:
     """A hash of all that a resolved spec decides."""
     document = resolved.model_dump(mode="json", exclude=set(DECIDES_NOTHING))

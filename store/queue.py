@@ -11,7 +11,7 @@ from kombu.exceptions import KombuError, OperationalError
 from redis.exceptions import RedisError
 
 from steepest.spec.errors import Unavailable
-from store.celery_settings import COMPUTE, CPU, GPU, INGEST, SHORT, TRAIN, celery_app
+from store.celery_settings import COMPUTATIONS, COMPUTE, CPU, GPU, INGEST, QUEUES, SHORT, TRAIN, celery_app
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class Queue:
 
     def announce_computation(self, computation_id: str) -> None:
         """Say that a long computation is queued. Never fails: the reconciler will say it again."""
-        self._send(COMPUTE, SHORT, computation_id)
+        self._send(COMPUTE, COMPUTATIONS, computation_id)
 
     def ping(self) -> None:
         """Ask the broker for a sign of life.
@@ -55,7 +55,7 @@ class Queue:
             Unavailable: the broker does not answer.
         """
         found: set[str] = set()
-        for queue in (CPU, GPU, SHORT):
+        for queue in QUEUES:
             messages = self._ask(partial(_messages, queue))
             if messages is None:
                 return None

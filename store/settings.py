@@ -39,12 +39,18 @@ class Limits:
     prediction_rows: int = 10_000
     rows: int = 1_000_000_000
     columns: int = 10_000
+    unpacked_bytes: int = 64 << 30
+    archive_members: int = 100_000
+    picture_pixels: int = 16 << 20
+    page_bytes: int = 256 * MEBIBYTE
     parameters: int = 100_000_000
     epochs: int = 1_000_000
     memory_bytes: int = 4 << 30
     """Inputs of training rows up to this size are shuffled whole; larger ones by blocks, as they are read from disk."""
     input_bytes: int = 16 << 30
     """Inputs of all rows of a job: what a worker prepares on its disk."""
+    importance_rows: int = 100_000_000
+    """Rows that one permutation importance predicts: features times repeats times rows."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:

@@ -1,4 +1,4 @@
-"""What attempts at jobs and at data sets share: writing through an outage, and saying what went wrong."""
+"""What attempts share: seeing when to stop, writing through an outage, and saying what went wrong."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from steepest.spec.errors import JobError, JobFailed, OutOfMemory, Unavailable
 from store.blobs import BlobGone
 from store.database import Database
-from worker.lease import Lease, Stop, Stopped
+from worker.drain import Drain
+from worker.lease import Ask, Lease, Stop, Stopped
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -33,6 +34,29 @@ def claimed(database: Database, claim: Callable[[Session], T | None]) -> T | Non
     if taken is None:
         log.info("nothing_to_claim")
     return taken
+
+
+def renewing(database: Database, renew: Callable[[Session], bool]) -> Ask:
+    """The lease's question about what has no state that asks a worker to stop, so that it is only renewed."""
+
+    def ask(renews: bool) -> Stop | None:
+        if not renews:
+            return None
+        with database.write() as session:
+            return None if renew(session) else Stop.FENCED
+
+    return ask
+
+
+def watching(lease: Lease, drain: Drain) -> Callable[[], None]:
+    """What work calls often: it tells the lease that the work is alive, and raises `Stopped` when it has to end."""
+
+    def watch() -> None:
+        lease.alive()
+        if (why := lease.stop or (Stop.DRAIN if drain.asked else None)) is not None:
+            raise Stopped(why)
+
+    return watch
 
 
 def persist(database: Database, lease: Lease, write: Callable[[Session], T]) -> T:

@@ -5,16 +5,17 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
+from sqlalchemy.orm import Session
 
 from steepest.spec.errors import JobFailed, NotFound, Unavailable
 from store import computations
 from store.computations import ComputationClaim
 from store.fence import FencedOff
 from store.models import ComputationKind
-from worker.attempt import claimed, explained, persist
+from worker.attempt import claimed, explained, persist, renewing, watching
 from worker.computing import Outcome, Task
 from worker.evaluation import evaluation
-from worker.lease import Ask, Lease, Stop, Stopped
+from worker.lease import Lease, Stop, Stopped
 from worker.prediction import prediction
 from worker.process import Process
 
@@ -44,9 +45,10 @@ def run(here: Process, computation_id: str) -> None:
         claim = claimed(here.database, lambda session: computations.claim(session, computation_id, here.name, seconds))
         if claim is None:
             return
+        ask = renewing(here.database, lambda session: computations.renew(session, claim, seconds))
         with (
             structlog.contextvars.bound_contextvars(attempt=claim.attempt, job=claim.computation.job_id),
-            Lease(_asking(here, claim), seconds, taken_at=taken_at) as lease,
+            Lease(ask, seconds, taken_at=taken_at) as lease,
         ):
             log.info("computation_started", kind=claim.computation.kind)
             try:
@@ -58,44 +60,30 @@ def run(here: Process, computation_id: str) -> None:
 
 
 def _attempt(here: Process, claim: ComputationClaim, lease: Lease) -> None:
-    def watch() -> None:
-        lease.alive()
-        if (why := lease.stop or (Stop.DRAIN if here.drain.asked else None)) is not None:
-            raise Stopped(why)
+    def succeed(session: Session) -> None:
+        computations.succeed(session, claim, outcome.result, outcome.blob_id)
 
     try:
-        outcome = WORKS[claim.computation.kind](Task(here, claim.computation, watch))
+        outcome = WORKS[claim.computation.kind](Task(here, claim.computation, watching(lease, here.drain)))
+        persist(here.database, lease, succeed)
+        log.info("computation_finished")
     except Stopped as stopped:
         if stopped.why is Stop.DRAIN:
             persist(here.database, lease, lambda session: computations.release(session, claim))
             here.queue.announce_computation(claim.computation_id)
         raise
+    except FencedOff:
+        raise
     except Unavailable:
-        # Nobody's fault, and not announced here: the reconciler comes when the database is back.
+        # Nobody's fault, and not announced here: the reconciler comes when the database is back. Or its file was swept
+        # before it could be held, and has to be made anew.
         persist(here.database, lease, lambda session: computations.release(session, claim))
         raise Stopped(Stop.CUT_OFF) from None
     except Exception as error:
         problem = explained(_as_failure(error))
         persist(here.database, lease, lambda session: computations.fail(session, claim, problem))
-    else:
-        persist(
-            here.database, lease, lambda session: computations.succeed(session, claim, outcome.result, outcome.blob_id)
-        )
-        log.info("computation_finished")
 
 
 def _as_failure(error: Exception) -> Exception:
     """What was deleted while this was waiting is not our fault; a user is told what is gone."""
     return ThingGone(error.detail) if isinstance(error, NotFound) else error
-
-
-def _asking(here: Process, claim: ComputationClaim) -> Ask:
-    """The lease's question about a computation. It has no state that asks a worker to stop, so it is only renewed."""
-
-    def ask(renew: bool) -> Stop | None:
-        if not renew:
-            return None
-        with here.database.write() as session:
-            return None if computations.renew(session, claim, here.settings.lease_seconds) else Stop.FENCED
-
-    return ask

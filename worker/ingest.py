@@ -8,8 +8,8 @@ from steepest.spec.errors import Unavailable
 from store import blobs, datasets
 from store.datasets import DatasetClaim
 from store.fence import FencedOff
-from worker.attempt import claimed, explained, persist
-from worker.lease import Ask, Lease, Stop, Stopped
+from worker.attempt import claimed, explained, persist, renewing, watching
+from worker.lease import Lease, Stop, Stopped
 from worker.loading import schema_of
 from worker.process import Process
 
@@ -27,9 +27,10 @@ def run(here: Process, dataset_id: str) -> None:
         claim = claimed(here.database, lambda session: datasets.claim(session, dataset_id, here.name, seconds))
         if claim is None:
             return
+        ask = renewing(here.database, lambda session: datasets.renew(session, claim, seconds))
         with (
             structlog.contextvars.bound_contextvars(attempt=claim.attempt),
-            Lease(_asking(here, claim), seconds, taken_at=taken_at) as lease,
+            Lease(ask, seconds, taken_at=taken_at) as lease,
         ):
             log.info("ingest_started", bytes=claim.dataset.bytes)
             try:
@@ -41,15 +42,10 @@ def run(here: Process, dataset_id: str) -> None:
 
 
 def _read(here: Process, claim: DatasetClaim, lease: Lease) -> None:
-    def watch() -> None:
-        lease.alive()
-        if (why := lease.stop or (Stop.DRAIN if here.drain.asked else None)) is not None:
-            raise Stopped(why)
-
     try:
         with here.database.read() as session:
             blob = blobs.get(session, claim.account_id, claim.dataset.blob_id)
-        schema = schema_of(here, claim.dataset, blob, watch)
+        schema = schema_of(here, claim.dataset, blob, watching(lease, here.drain))
     except Stopped as stopped:
         if stopped.why is Stop.DRAIN:
             persist(here.database, lease, lambda session: datasets.release(session, claim))
@@ -71,15 +67,3 @@ def _read(here: Process, claim: DatasetClaim, lease: Lease) -> None:
             ),
         )
         log.info("ingest_finished", rows=schema.rows, columns=len(schema.columns))
-
-
-def _asking(here: Process, claim: DatasetClaim) -> Ask:
-    """The lease's question about a data set. It has no state that asks a worker to stop, so it is only renewed."""
-
-    def ask(renew: bool) -> Stop | None:
-        if not renew:
-            return None
-        with here.database.write() as session:
-            return None if datasets.renew(session, claim, here.settings.lease_seconds) else Stop.FENCED
-
-    return ask

@@ -154,8 +154,16 @@ def _columns(here: Process, dataset: DatasetRow, blob: BlobRow, watch: Watch) ->
 
     def build(folder: Path) -> None:
         source = cast(BinaryIO, WatchedReader(here.database, blob, watch))
-        limits = IngestLimits(rows=here.settings.limits.rows, columns=here.settings.limits.columns)
-        ingest(source, _FORMAT.validate_python(dataset.format), folder, limits, dataset.options, dataset.kinds)
+        limits = here.settings.limits
+        bounds = IngestLimits(
+            rows=limits.rows,
+            columns=limits.columns,
+            unpacked_bytes=limits.unpacked_bytes,
+            archive_members=limits.archive_members,
+            picture_pixels=limits.picture_pixels,
+            page_bytes=limits.page_bytes,
+        )
+        ingest(source, _FORMAT.validate_python(dataset.format), folder, bounds, dataset.options, dataset.kinds)
 
     with here.cache.entry(ingest_key(dataset), build, watch, dataset.bytes) as folder:
         yield folder

@@ -13,10 +13,10 @@ LEASE_SECONDS = 2.0
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, module_database_url: str) -> Iterator[Stack]:
-    """Database, broker, reconciler and the worker that reads data sets; those that train come with `Stack.trainers`."""
+    """Database, broker, reconciler, workers for data sets and computations; trainers come with `Stack.trainers`."""
     with running(tmp_path_factory.mktemp("stack") / "home", module_database_url, LEASE_SECONDS) as started:
         started.reconciler()
-        started.ready(started.worker("short"))
+        started.ready(started.worker("short"), started.worker("computations"))
         yield started
 
 

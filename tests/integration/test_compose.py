@@ -30,7 +30,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DATABASE, BROKER = os.environ.get("STEEPEST_TEST_DATABASE_URL", ""), os.environ.get("STEEPEST_TEST_BROKER_URL", "")
 SECRETS = {"POSTGRES_PASSWORD": "abc123", "VALKEY_PASSWORD": "def456"}
 VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
-OURS = ("migrate", "api", "worker", "worker-short", "reconciler")
+OURS = ("migrate", "api", "worker", "worker-short", "worker-computations", "reconciler")
 TABLE = "x,y,kind\n" + "".join(f"{row / 50},{row % 7},{'high' if row >= 100 else 'low'}\n" for row in range(200))
 
 
@@ -179,10 +179,10 @@ def test_the_services_train_a_job_together(host: Host, tmp_path: Path) -> None:
     assert host.start("migrate").wait(60) == 0
     assert key not in host.log("migrate"), "the first key is shown once"
 
-    names = ("api", "worker", "worker-short", "reconciler")
+    names = ("api", "worker", "worker-short", "worker-computations", "reconciler")
     for name in names:
         host.start(name)
-    for name in ("api", "worker", "worker-short"):
+    for name in ("api", "worker", "worker-short", "worker-computations"):
         eventually(partial(host.healthy, name), f"{name} to be healthy")
     url = f"http://127.0.0.1:{host.port}"
     eventually(lambda: httpx.get(f"{url}/readyz").status_code == 200, "the service to be ready")

@@ -16,6 +16,7 @@ CHILDREN = {
     "api": ("gunicorn",),
     "worker-cpu": ("celery", "--queues cpu"),
     "worker-short": ("celery", "--queues short"),
+    "worker-computations": ("celery", "--queues computations"),
     "reconciler": ("store.reconciler",),
 }
 

@@ -5,14 +5,15 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from steepest.spec.errors import Conflict, DataUnusable, NotFound
+from steepest.spec.errors import Conflict, DataUnusable, NotFound, ValidationFailed
 from steepest.spec.figures import PredictionResult
+from steepest.spec.names import HELD_OUT
 from steepest.spec.states import ComputationState, JobState
 from store import attempts, computations, datasets, jobs, orphans
 from store.blobs import BlobGone
 from store.computations import ComputationClaim
 from store.fence import FencedOff
-from store.models import HELD_OUT, BlobRow, BlobState, ComputationKind, ComputationRow
+from store.models import BlobRow, BlobState, ComputationKind, ComputationRow
 from tests.unit.store.world import EVALUATION, LEASE, RESULT, World
 
 ERROR = DataUnusable("There is no column.").error()
@@ -129,7 +130,7 @@ def test_a_drained_worker_hands_it_back(world: World) -> None:
 def test_its_data_set_must_be_ready_and_stays_until_it_is_over(world: World) -> None:
     job, other = world.succeeded(), world.dataset(b"x,y\n3,a\n4,b\n")
     with world.database.write() as session:
-        for wrong, error in ((world.upload(b"x\n").id, Conflict), ("ds_" + "0" * 32, NotFound)):
+        for wrong, error in ((world.upload(b"x\n").id, Conflict), ("ds_" + "0" * 32, ValidationFailed)):
             with pytest.raises(error):
                 computations.create(session, job, ComputationKind.PREDICTION, wrong)
     row = world.computation(job, dataset=other.id)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from steepest.spec.columns import ColumnChange
-from steepest.spec.errors import Conflict, DataUnusable, NotFound, ValidationFailed
+from steepest.spec.errors import Conflict, DataUnusable, NotFound
 from steepest.spec.states import DatasetState
 from store import attempts, datasets, jobs, orphans
 from store.datasets import DatasetClaim
@@ -217,6 +217,18 @@ def test_a_failed_data_set_is_read_again_as_told(world: World) -> None:
     assert (row.status, row.error) == (DatasetState.VALIDATING, None)
 
 
+def test_a_data_set_that_failed_is_read_again_for_the_same_kinds(world: World) -> None:
+    made = world.dataset().id
+    changed(world, made, x={"kind": "text"})
+    with world.database.write() as session:
+        claim = datasets.claim(session, made, "worker", LEASE)
+        assert claim is not None
+        datasets.mark_failed(session, claim, ERROR)
+    assert changed(world, made, x={"role": "ignored"}).status is DatasetState.FAILED
+    row = changed(world, made, x={"kind": "text"})
+    assert (row.status, row.error, row.failures) == (DatasetState.VALIDATING, None, 0)
+
+
 def test_columns_are_not_changed_while_they_are_read(world: World) -> None:
     made = world.upload().id
     with pytest.raises(Conflict, match="is being read"):
@@ -225,9 +237,10 @@ def test_columns_are_not_changed_while_they_are_read(world: World) -> None:
 
 def test_an_unknown_column_is_named(world: World) -> None:
     made = world.dataset().id
-    with pytest.raises(ValidationFailed, match='no column "xx"') as caught:
+    with pytest.raises(datasets.UnknownColumns) as caught:
         changed(world, made, xx={"role": "ignored"}, y={"role": "target"})
-    assert [problem.pointer for problem in caught.value.problems] == ["/columns/xx"]
+    (problem,) = caught.value.problem().problems
+    assert (problem.pointer, problem.detail) == ("/columns/xx", 'the data set has no column "xx"; did you mean "x"?')
     with world.database.read() as session:
         assert roles(datasets.get(session, world.account_id, made)) == {"x": "feature", "y": "feature"}
 

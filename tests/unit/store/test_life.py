@@ -21,6 +21,7 @@ from store import attempts, checkpoints, events, history, jobs
 from store.attempts import FencedOff, Position
 from store.fence import Claim
 from store.models import BlobRow, BlobState, CheckpointRow, DatasetRow
+from store.patience import MOST_FAILURES
 from store.reconciler import Reconciler
 from store.settings import Settings
 from tests.unit.store.test_reconciler import Broker
@@ -163,7 +164,7 @@ class Life(RuleBasedStateMachine):
             return
         self.failures = 0 if self.reached > self.reached_before else self.failures + 1
         self.become({JobState.RUNNING: JobState.QUEUED, JobState.CANCELLING: JobState.CANCELLED}[self.status])
-        if self.status is JobState.QUEUED and self.failures == attempts.MOST_FAILURES:
+        if self.status is JobState.QUEUED and self.failures == MOST_FAILURES:
             self.become(JobState.FAILED)
         assert (self.job_id in self.broker.told) is (self.status is JobState.QUEUED)
 

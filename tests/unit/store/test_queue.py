@@ -17,7 +17,7 @@ def broker() -> str:
     """An empty broker in this process's memory."""
     url = "memory://"
     with Connection(url) as connection:
-        for name in (celery_settings.CPU, celery_settings.GPU, celery_settings.SHORT):
+        for name in celery_settings.QUEUES:
             simple = connection.SimpleQueue(name)
             simple.clear()
             simple.close()
@@ -45,10 +45,8 @@ def test_a_job_is_announced_to_the_workers_of_its_device(broker: str) -> None:
     queue.announce_computation("cmp_1")
     assert received(broker, "cpu") == [("steepest.train", ["job_1"], "job_1")]
     assert received(broker, "gpu") == [("steepest.train", ["job_2"], "job_2")]
-    assert received(broker, "short") == [
-        ("steepest.ingest", ["ds_1"], "ds_1"),
-        ("steepest.compute", ["cmp_1"], "cmp_1"),
-    ]
+    assert received(broker, "short") == [("steepest.ingest", ["ds_1"], "ds_1")]
+    assert received(broker, "computations") == [("steepest.compute", ["cmp_1"], "cmp_1")]
     queue.close()
 
 
@@ -93,5 +91,5 @@ def test_the_settings_that_long_jobs_need_are_in_force() -> None:
         "accept_content": ["json"],
     }
     assert {name: app.conf[name] for name in wanted} == wanted
-    assert [queue.name for queue in app.conf.task_queues] == ["cpu", "gpu", "short"]
+    assert [queue.name for queue in app.conf.task_queues] == ["cpu", "gpu", "short", "computations"]
     app.close()

@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 
 from steepest.spec.errors import Unavailable
 from steepest.spec.states import DatasetState, JobState
-from store import attempts, blobs, computations, datasets, idempotency, jobs, workers
+from store import blobs, computations, datasets, idempotency, jobs, workers
 from store.database import Database
 from store.models import BlobRow, ChunkRow, IdempotencyRow, WorkerRow
+from store.patience import MOST_FAILURES
 from store.queue import Queue
 from store.reconciler import Reconciler, Tick, wait_after
 from store.settings import Settings
@@ -84,7 +85,7 @@ def test_a_cancelled_job_whose_worker_fell_silent_is_over(world: World, reconcil
 
 def test_a_poison_job_is_not_announced_again(world: World, reconciler: Reconciler, broker: Broker) -> None:
     job = world.submit()
-    for _ in range(attempts.MOST_FAILURES):
+    for _ in range(MOST_FAILURES):
         world.claim(job.id)
         world.clock.forward(LEASE)
         broker.heard()

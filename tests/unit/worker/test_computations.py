@@ -10,9 +10,10 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from steepest.spec.errors import Unavailable
 from steepest.spec.figures import ClassFigures, EvaluationResult, PredictionResult
+from steepest.spec.names import HELD_OUT
 from steepest.spec.states import ComputationState, JobState
 from store import blobs, computations, datasets
-from store.models import DEFAULT_ACCOUNT, HELD_OUT, ComputationKind, ComputationRow
+from store.models import DEFAULT_ACCOUNT, ComputationKind, ComputationRow
 from tests.unit.worker.conftest import Desk, csv, table
 from worker import computations as work
 from worker import ingest, runner, training
@@ -196,6 +197,22 @@ def test_an_outage_is_no_failure(desk: Desk, job: str, dataset: str, monkeypatch
     computation_id = desk.ask(job, PREDICTION, dataset)
     with monkeypatch.context() as outage:
         outage.setattr(blobs, "write", away)
+        work.run(desk.here, computation_id)
+    row = desk.computation(job, computation_id, PREDICTION)
+    assert (row.status, row.worker, row.failures) == (ComputationState.QUEUED, None, 0)
+    work.run(desk.here, computation_id)
+    assert desk.computation(job, computation_id, PREDICTION).status is ComputationState.SUCCEEDED
+
+
+def test_a_file_that_was_swept_before_it_was_held_is_made_anew(
+    desk: Desk, job: str, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def swept(*_: object) -> None:
+        raise blobs.BlobGone("swept")
+
+    computation_id = desk.ask(job, PREDICTION, dataset)
+    with monkeypatch.context() as sweep:
+        sweep.setattr(blobs, "hold", swept)
         work.run(desk.here, computation_id)
     row = desk.computation(job, computation_id, PREDICTION)
     assert (row.status, row.worker, row.failures) == (ComputationState.QUEUED, None, 0)

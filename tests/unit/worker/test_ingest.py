@@ -1,5 +1,8 @@
 """A data set becomes ready or failed once, whatever happens to its messages and workers."""
 
+import gzip
+from dataclasses import replace
+
 import pytest
 
 from steepest.data.ingest import ingest as read
@@ -106,3 +109,13 @@ def test_an_outage_while_reading_is_no_failure_of_the_data(desk: Desk, monkeypat
 
 def away(*_: object) -> None:
     raise Unavailable("away")
+
+
+def test_the_limits_are_those_of_the_settings(desk: Desk) -> None:
+    limits = replace(desk.here.settings.limits, unpacked_bytes=1_000)
+    here = replace(desk.here, settings=replace(desk.here.settings, limits=limits))
+    dataset_id = desk.upload(gzip.compress(csv(600)))
+    ingest.run(here, dataset_id)
+    error = desk.dataset(dataset_id).error
+    assert error is not None
+    assert "1,000" in error.detail
