@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from steepest.data.advice import column_warnings
 from steepest.spec import answers
-from steepest.spec.names import StoppedBy
+from steepest.spec.names import HELD_OUT, StoppedBy
 from steepest.spec.states import TERMINAL
 from store import checkpoints
-from store.models import HELD_OUT, CheckpointRow, ComputationRow, DatasetRow, EpochRow, EventRow, JobRow, LineageRow
+from store.models import CheckpointRow, ComputationRow, DatasetRow, EpochRow, EventRow, JobRow, LineageRow
 
 EPOCH_KEYS = {
     "regression": ("training_loss", "validation_loss", "training_r2", "validation_r2"),
@@ -136,12 +136,17 @@ def checkpoint(row: CheckpointRow) -> answers.Checkpoint:
 
 def evaluation(row: ComputationRow) -> answers.Evaluation:
     """An evaluation; that of the held-out rows goes by its name."""
-    return answers.Evaluation.model_construct(**_computation(row), object="evaluation", held_out=_held_out(row))
+    return answers.Evaluation.model_construct(**dict(listed_evaluation(row)) | {"result": row.result})
+
+
+def listed_evaluation(row: ComputationRow) -> answers.ListedEvaluation:
+    """An evaluation as lists have it."""
+    return answers.ListedEvaluation.model_construct(**_computation(row), object="evaluation", held_out=_held_out(row))
 
 
 def dataset_prediction(row: ComputationRow) -> answers.DatasetPrediction:
     """Predictions of a data set."""
-    return answers.DatasetPrediction.model_construct(**_computation(row), object="prediction")
+    return answers.DatasetPrediction.model_construct(**_computation(row) | {"result": row.result}, object="prediction")
 
 
 def _computation(row: ComputationRow) -> dict[str, Any]:
@@ -155,7 +160,6 @@ def _computation(row: ComputationRow) -> dict[str, Any]:
         "created_at": row.created_at,
         "started_at": row.started_at,
         "finished_at": row.finished_at,
-        "result": row.result,
     }
 
 

@@ -26,8 +26,8 @@ from service.context import KEY, Service
 from service.http import openapi, problems, request_id
 from service.kept import Kept
 from service.watcher import Watcher
+from steepest.spec.names import HELD_OUT
 from store.database import Database
-from store.models import HELD_OUT
 from store.queue import Queue
 from store.settings import Settings
 

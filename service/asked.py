@@ -14,6 +14,7 @@ from service.http.idempotency import fingerprint, idempotent, replay
 from service.http.resource import reply
 from service.saved_weights import model, saved
 from steepest.data.conform import schema_problems
+from steepest.export.model import Model
 from steepest.spec.errors import Conflict, FieldProblem, NotFound
 from steepest.spec.problems import raised
 from steepest.spec.states import DatasetState
@@ -22,6 +23,8 @@ from store.models import ComputationKind, ComputationRow, DatasetRow, JobRow
 
 SECONDS_TO_NEXT_LOOK: Final = 1
 """What those who poll are told to leave between two looks at a computation that goes on."""
+
+Check = Callable[[Model, int], list[FieldProblem]]
 
 HEADERS: Final = {"ETag": "Differs whenever the computation does.", "Retry-After": "Seconds until another look."}
 
@@ -34,6 +37,7 @@ def create(
     answer: Callable[[ComputationRow], BaseModel],
     *,
     with_targets: bool,
+    check: Check | None = None,
 ) -> Response:
     """Save a computation about a job and announce it: 201, and where it is.
 
@@ -44,11 +48,12 @@ def create(
         parameters: What else was asked for.
         answer: The row as the API tells it.
         with_targets: Whether the data set needs the job's target too.
+        check: What else may be wrong, of the network and the most rows that it could be about.
 
     Raises:
         NotFound: the account has no such job.
-        Conflict: the job has no weights yet, or the data set is not ready.
-        ValidationFailed: the account has no such data set, or it lacks a column.
+        Conflict: the job has no weights yet or no test rows, or the data set is not ready.
+        ValidationFailed: the account has no such data set, or it lacks a column, or the check finds problems.
     """
     account_id, this = principal().account_id, fingerprint(request.get_data())
     with idempotent(account_id, this) as create:
@@ -57,6 +62,12 @@ def create(
         with service().database.read() as session:
             job, blob = saved(session, job_id, None)
             dataset = _dataset(session, job, dataset_id)
+            rows = (dataset_id is None and computations.held_out_rows(session, job)) or dataset.rows or 0
+        if dataset_id is None and not _has_test_rows(job):
+            raise Conflict(
+                "the job kept no rows for a test (split.test); name a data set to evaluate it on",
+                state=job.status.value,
+            )
         if dataset_id is not None:
             network = model(blob)
             problems = schema_problems(
@@ -64,6 +75,8 @@ def create(
             )
             if problems:
                 raise raised([FieldProblem(pointer="/dataset", detail=problem) for problem in problems])
+        if check is not None and (found := check(model(blob), rows)):
+            raise raised(found)
 
         def save(session: Session) -> Response:
             row = computations.create(session, job, kind, dataset.id, parameters)
@@ -81,6 +94,13 @@ def look(model: BaseModel, *, is_terminal: bool) -> Response:
     if not is_terminal:
         response.headers["Retry-After"] = str(SECONDS_TO_NEXT_LOOK)
     return response
+
+
+def _has_test_rows(job: JobRow) -> bool:
+    """Whether there are some, as far as is known: a column that says which decides when the rows are read."""
+    if job.result is not None:
+        return job.result.test_loss is not None
+    return job.resolved_spec.split.method == "column" or job.resolved_spec.split.test > 0
 
 
 def _dataset(session: Session, job: JobRow, dataset_id: str | None) -> DatasetRow:

@@ -156,6 +156,9 @@ def _measured(
     spec: JobSpec, row: DatasetRow, features: tuple[str, ...], resolution: Resolution, limits: Limits
 ) -> Submission:
     width = input_width(row.columns or [], features, resolution.spec.preprocess)
+    if not width:
+        detail = "the features give no inputs: they are columns of labels, and have none"
+        raise raised([FieldProblem(pointer="/features", detail=detail)])
     itemsize = np.dtype(resolution.spec.precision).itemsize
     shuffle = shuffle_of(spec.shuffle, resolution.training_rows, width * itemsize, limits.memory_bytes)
     resolved = ResolvedJobSpec(**(dict(spec) | dict(resolution.spec) | {"features": features, "shuffle": shuffle}))

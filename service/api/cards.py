@@ -18,9 +18,10 @@ from service.http.query import Query
 from service.http.resource import Resource
 from steepest.spec.errors import Conflict, NotFound
 from steepest.spec.figures import EvaluationResult
+from steepest.spec.names import HELD_OUT
 from steepest.spec.states import MEANING, JobState
 from store import computations, datasets, events, history, jobs, lineage
-from store.models import HELD_OUT, ComputationKind
+from store.models import ComputationKind
 
 resource = Resource("cards", __name__, tag="Jobs", url_prefix="/v1")
 
@@ -52,6 +53,7 @@ def get_card(job_id: str, query: CardQuery) -> Response:
     """Read the model card of a job that succeeded: data, spec, figures with pictures, limits, how to train it again.
 
     It is one page that needs nothing else. The data set may have been deleted since; the card then lacks its columns.
+    Where its file has been read in another way since, the card says so.
     """
     about, found = _subject(job_id), query.format or _accepted()
     written = card(about, service().settings.public_url or request.host_url.rstrip("/"))
@@ -90,12 +92,15 @@ def _subject(job_id: str) -> Subject:
         epochs = [answers.epoch(each, row.resolved_spec.task) for each in history.sample(session, row, MOST_EPOCHS)]
         try:
             source = datasets.get(session, account_id, row.dataset_id)
+            columns = lineage.columns_sha256(session, account_id, row.dataset_id)
         except NotFound:
             source = None
+            columns = None
         try:
             held_out = computations.get(session, account_id, job_id, ComputationKind.EVALUATION, HELD_OUT).result
         except NotFound:
             held_out = None
     evaluation = held_out if isinstance(held_out, EvaluationResult) else None
     dataset = answers.dataset(source) if source else None
-    return Subject(job, row.result, epochs, dataset, evaluation, source.kinds if source else {})
+    reread = source is not None and job.lineage is not None and columns != job.lineage.columns_sha256
+    return Subject(job, row.result, epochs, dataset, evaluation, source.kinds if source else {}, reread)

@@ -226,10 +226,14 @@ def update_dataset(dataset_id: str, body: DatasetChange) -> Response:
 
     A `role` counts at once: columns that are `ignored`, an `identifier` or a `target` are no default features. Another
     `kind` has the file read again: the data set is `validating` until that is done, and `failed` with the lines that do
-    not fit. That is refused as long as a job that is not over needs the data set.
+    not fit; a failed one is read again for the same kinds too. That is refused as long as a job that is not over needs
+    the data set.
     """
-    with service().database.write() as session:
-        row = datasets.change(session, principal().account_id, dataset_id, body.name, body.columns)
+    try:
+        with service().database.write() as session:
+            row = datasets.change(session, principal().account_id, dataset_id, body.name, body.columns)
+    except datasets.UnknownColumns as error:
+        raise error.problem() from None
     if row.status is DatasetState.VALIDATING and body.columns:
         service().queue.announce_dataset(row.id)
     return reply(answers.dataset(row))

@@ -10,7 +10,7 @@ from service.http.resource import Resource, reply
 from steepest.spec.answers import Component, Health, Readiness
 from steepest.spec.errors import SteepestError, Unavailable
 from store import workers
-from store.celery_settings import CPU, GPU, SHORT
+from store.celery_settings import COMPUTATIONS, CPU, GPU, SHORT
 
 resource = Resource("health", __name__, tag="Health")
 
@@ -23,7 +23,7 @@ def get_health() -> Response:
 
 @resource.operation("GET", "/readyz", "getReadiness", scope=None, answer=Readiness)
 def get_readiness() -> Response:
-    """Say whether the database, the broker and at least one worker answer.
+    """Say whether the database, the broker and workers for all kinds of work answer.
 
     If not, the problem document says in words what does not, and has the same `components`.
     """
@@ -58,4 +58,6 @@ def _workers() -> Component:
         return Component(ok=False, detail="no worker has given a sign of life; jobs are accepted and wait for one")
     if SHORT not in served:
         return Component(ok=False, detail="no worker reads data sets; uploads are accepted and wait for one")
+    if COMPUTATIONS not in served:
+        return Component(ok=False, detail="no worker computes; evaluations and predictions of data sets wait for one")
     return Component(ok=True, detail="1 answers" if len(alive) == 1 else f"{len(alive)} answer")

@@ -8,6 +8,10 @@ from steepest.inspect.words import number, percent, size
 from steepest.spec.columns import Column
 
 UNUSED = "not used"
+REREAD = (
+    "Since then the kinds of its columns have been changed and the file has been read again. Its columns are told here "
+    "as they are now, which is not how the network learned them."
+)
 ORDER = ("target", "feature", "weight", UNUSED)
 MOST_COLUMNS = 60
 """Columns that a card lists; a table of thousands would bury the rest."""
@@ -19,6 +23,8 @@ def data(about: Subject) -> Section:
     if about.dataset is None:
         blocks.append(Prose("The data set has since been deleted. Its hash tells whether another file is the same."))
     else:
+        if about.reread:
+            blocks.append(Prose(REREAD))
         blocks.append(_columns(about))
         if about.dataset.warnings:
             blocks += [Prose("What was noticed when it was read:"), Points(about.dataset.warnings)]

@@ -35,6 +35,8 @@ def reproduce(about: Subject, url: str) -> Section:
         blocks.append(Prose('On this service, by curl. With "reuse": true in the file the answer is this very job:'))
         submit = 'api "$STEEPEST_URL/v1/jobs" -H "Content-Type: application/json" --data-binary @job.json'
         blocks.append(Code("sh", submit))
+    if about.reread:
+        blocks.append(Prose("These commands read the file as it is read now, not as it was read for this job."))
     blocks.append(Prose("On any service, by the command:"))
     blocks.append(Code("sh", "\n".join(_train(about))))
     return Section("Train it again", blocks)
@@ -68,7 +70,7 @@ def _check(about: Subject) -> list[str]:
 
 
 def _train(about: Subject) -> list[str]:
-    """One command, unless somebody has said how the file is to be read."""
+    """One command, unless there is more than one way to read the file."""
     file, *others = _files(about).values()
     reading = [*(f"--labels {other}" for other in others), *_reading(about)]
     if not reading and not about.kinds:
@@ -83,14 +85,14 @@ def _train(about: Subject) -> list[str]:
 
 
 def _reading(about: Subject) -> list[str]:
-    """What may not be found out again from the bytes alone."""
+    """How the file was read: all of it, for what was asked for is not what another release would find out."""
     options = about.dataset.options if about.dataset else None
     if options is None:
         return []
     said = [
-        ("--delimiter", options.delimiter if options.delimiter not in (",", "\t") else None),
-        ("--encoding", options.encoding if options.encoding != "utf-8" else None),
+        ("--delimiter", "tab" if options.delimiter == "\t" else options.delimiter),
+        ("--encoding", options.encoding),
         ("--image-size", options.image_size),
     ]
-    flags = ["--no-header"] if options.header is False else []
+    flags = [] if options.header is None else ["--header" if options.header else "--no-header"]
     return [*(f"{name} {shlex.quote(value)}" for name, value in said if value), *flags]

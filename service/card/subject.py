@@ -20,6 +20,8 @@ class Subject:
     evaluation: EvaluationResult | None
     kinds: Mapping[str, str] = field(default_factory=dict)
     """What people said that columns are, whatever they look like."""
+    reread: bool = False
+    """Whether the file has since been read in another way: the columns are no longer those that it learned from."""
 
     @property
     def name(self) -> str:

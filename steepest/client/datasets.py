@@ -1,7 +1,6 @@
 """Data sets: what networks are trained on."""
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
@@ -11,14 +10,13 @@ from steepest.client.frames import packed
 from steepest.client.references import id_of
 from steepest.client.session import Call, Session, idempotency_key
 from steepest.client.uploads import OnProgress, Source, sending
+from steepest.client.waiting import wait
 from steepest.spec.answers import Dataset, Page
 from steepest.spec.columns import ColumnKind, Role
 from steepest.spec.states import DatasetState
 
 Data = Source | Any
 """A file, or what `upload` knows how to make one of."""
-
-FIRST_LOOK, SLOWEST_LOOK = 0.05, 1.0
 
 
 class ColumnChange(TypedDict, total=False):
@@ -93,16 +91,8 @@ class Datasets:
         Raises:
             TimeoutError: `timeout` seconds have passed; the service goes on.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        pause = FIRST_LOOK
-        while True:
-            found = self.get(dataset)
-            if found.status is not DatasetState.VALIDATING:
-                return found
-            if deadline is not None and time.monotonic() + pause > deadline:
-                raise TimeoutError(f"{found.id} is still being read after {timeout:g} s")
-            self._session.retries.sleep(pause)
-            pause = min(2 * pause, SLOWEST_LOOK)
+        path = f"/v1/datasets/{id_of(dataset)}"
+        return wait(self._session, path, Dataset, lambda found: found.status is not DatasetState.VALIDATING, timeout)
 
     def get(self, dataset: Dataset | str) -> Dataset:
         """A data set as it is now."""

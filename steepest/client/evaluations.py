@@ -1,14 +1,13 @@
 """How good a job's network is, on the rows that were held out and on other data sets."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
-from steepest.client.computations import wait
 from steepest.client.references import id_of
 from steepest.client.session import Session
-from steepest.spec.answers import Dataset, Evaluation, Job, Page
-
-HELD_OUT: Final = "held_out"
+from steepest.client.waiting import wait
+from steepest.spec.answers import Dataset, Evaluation, Job, ListedEvaluation, Page
+from steepest.spec.names import HELD_OUT
 
 
 class Evaluations:
@@ -21,7 +20,8 @@ class Evaluations:
         """The figures of the job's own test rows, which come with the job.
 
         Raises:
-            NotFound: the job has not ended yet, or had no test rows.
+            Conflict: the job has not ended yet.
+            NotFound: it has not succeeded, or had no test rows.
         """
         return self.get(job, HELD_OUT)
 
@@ -54,9 +54,9 @@ class Evaluations:
         """An evaluation as it is now, by its id."""
         return self._session.get(f"/v1/jobs/{id_of(job)}/evaluations/{id_of(evaluation)}", Evaluation)
 
-    def list(self, job: Job | str) -> Iterator[Evaluation]:
-        """All evaluations of a job, newest first."""
-        return self._session.pages(f"/v1/jobs/{id_of(job)}/evaluations", Page[Evaluation])
+    def list(self, job: Job | str) -> Iterator[ListedEvaluation]:
+        """All evaluations of a job, newest first, without their results: `get` has one's."""
+        return self._session.pages(f"/v1/jobs/{id_of(job)}/evaluations", Page[ListedEvaluation])
 
     def wait(self, evaluation: Evaluation, *, timeout: float | None = None) -> Evaluation:
         """Wait until an evaluation has succeeded or failed, and return it.
@@ -65,4 +65,4 @@ class Evaluations:
             TimeoutError: `timeout` seconds have passed; the service goes on.
         """
         path = f"/v1/jobs/{id_of(evaluation.job)}/evaluations/{id_of(evaluation.id)}"
-        return wait(self._session, path, Evaluation, timeout)
+        return wait(self._session, path, Evaluation, lambda found: found.is_terminal, timeout)

@@ -8,11 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from steepest.client.computations import wait
 from steepest.client.downloads import OnProgress, download
 from steepest.client.frames import records
 from steepest.client.references import id_of
 from steepest.client.session import Session
+from steepest.client.waiting import wait
 from steepest.spec.answers import Dataset, DatasetPrediction, Job, Page
 from steepest.spec.predictions import Prediction
 
@@ -66,7 +66,7 @@ class Predictions:
         Raises:
             TimeoutError: `timeout` seconds have passed; the service goes on.
         """
-        return wait(self._session, _path(prediction), DatasetPrediction, timeout)
+        return wait(self._session, _path(prediction), DatasetPrediction, lambda found: found.is_terminal, timeout)
 
     def download(
         self,

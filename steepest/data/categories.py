@@ -1,6 +1,6 @@
 """A column of labels while it is read: its distinct labels, how often each came, and the file of codes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ _CHUNK: Final = 1 << 18
 _BOOLEANS: Final = ({"false", "true"}, {"no", "yes"})
 
 Read = Sequence[float | str | None]
-"""What `read_cell` says of distinct texts."""
+"""What `read_cell`, or `read_label`, says of distinct texts."""
 
 
 @dataclass
@@ -33,13 +33,20 @@ class LabelBudget:
 class Categories:
     """Labels by code, in the order they came, until there are too many: then the column is free text, without data."""
 
-    def __init__(self, spool: Spool, room: Room, budget: LabelBudget) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        room: Room,
+        budget: LabelBudget,
+        read: Callable[[str], float | str | None] = read_cell,
+    ) -> None:
         self.spool: Spool | None = spool
         """The codes, -1 for a missing value; None for free text."""
         self.longest = 0
         """Characters of the longest label."""
         self._room = room
         self._budget = budget
+        self._read = read
         self._codes: dict[str, int] = {}
         self._counts: list[int] = []
         self._present = 0
@@ -102,7 +109,7 @@ class Categories:
         """Become free text."""
         if self.spool is not None:
             self.spool.remove()
-            self._hashes.add_different(label_hashes(list(self._codes)))
+            self._hashes.add_different(label_hashes(list(self._codes), [self._read(label) for label in self._codes]))
         self.spool = None
         self._codes.clear()
         self._counts.clear()
@@ -155,18 +162,14 @@ def label_column(name: str, labels: Sequence[str], counts: Sequence[int], rows: 
 
 
 def label_of(text: str, value: float | str | None) -> str:
-    """The label of a text that `read_cell` says `value` of: a number is written in the one way that numbers are."""
-    return number_label(value) if isinstance(value, float) and np.isfinite(value) else text
+    """The label of a text that `value` was read from: a number is written in the one way that numbers are."""
+    if isinstance(value, str):
+        return value
+    return number_label(value) if value is not None and np.isfinite(value) else text
 
 
-def label_hashes(labels: Sequence[str], read: Read | None = None) -> Hashes:
-    """(k,) hashes of texts; a number has its own, however it is written, and so has a missing value.
-
-    Args:
-        labels: The texts.
-        read: What `read_cell` says of each, if that is known already.
-    """
-    read = [read_cell(label) for label in labels] if read is None else read
+def label_hashes(labels: Sequence[str], read: Read) -> Hashes:
+    """(k,) hashes of texts; a number has its own, however it is written, and so has a missing value."""
     numbers = np.array([value if isinstance(value, float) else np.nan for value in read], np.float64)
     is_text = np.array([isinstance(value, str) for value in read], bool)
     return np.where(is_text, text_hashes(labels), number_hashes(numbers))

@@ -1,5 +1,7 @@
 """A column whose kind is known before it is read, from its file or from a person: what does not fit is a fault."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ from steepest.data.categories import Categories, label_of
 from steepest.data.formats.reader import Cells, Texts
 from steepest.data.hashing import Hashes
 from steepest.data.identifiers import with_identifier
-from steepest.data.labels import is_code, read_cell
+from steepest.data.labels import is_code, read_cell, read_label
 from steepest.data.moments import Moments, read_moments
 from steepest.data.numbers import Numbers
 from steepest.data.spool import Spool
@@ -83,7 +85,7 @@ class DeclaredMoments:
         """Take in the next (k,) cells; a hash of each comes back, equal for equal values."""
         moments = cells.datetimes()
         if moments is None:
-            texts = as_texts(cells)
+            texts = cells.texts()
             self._faults.note_all(self._rows, texts.faults)
             moments, strange = read_moments(texts, [read_cell(text) for text in texts.distinct])
             self._faults.note_texts(self._rows, texts, strange, "is no date-time (ISO 8601, such as 2026-01-31T12:00)")
@@ -104,21 +106,24 @@ class DeclaredLabels:
         self._boolean = boolean
         self._text = text
         self._rows = 0
-        self._labels = Categories(Spool(site.path.with_suffix(".codes"), np.int32), site.room, site.budget)
+        spool = Spool(site.path.with_suffix(".codes"), np.int32)
+        self._labels = Categories(spool, site.room, site.budget, read_label)
         self._faults = Faults(site)
         if text:
             self._labels.give_up()
 
     def add(self, cells: Cells) -> Hashes:
         """Take in the next (k,) cells; a hash of each comes back, equal for equal values."""
-        texts = as_texts(cells)
+        texts = cells.texts()  # not the numbers, for no float has all the digits of an id
         self._faults.note_all(self._rows, texts.faults)
-        read = [read_cell(text) for text in texts.distinct]
+        read = [read_label(text) for text in texts.distinct]
+        texts = replace(texts, distinct=list(map(label_of, texts.distinct, read)))
         hashes = self._labels.add(texts, read)
         if self._boolean:
-            labels = [label_of(text, value) for text, value in zip(texts.distinct, read, strict=True)]
             more = [
-                code for code, label in enumerate(labels) if read[code] is not None and self._labels.is_third(label)
+                code
+                for code, label in enumerate(texts.distinct)
+                if read[code] is not None and self._labels.is_third(label)
             ]
             self._faults.note_texts(self._rows, texts, more, "is a third value, and the column is boolean")
         self._rows += len(cells)
@@ -136,15 +141,3 @@ class DeclaredLabels:
             schema = schema.model_copy(update={"kind": "categorical"})
         schema = with_identifier(schema, longest=self._labels.longest)
         return BuiltColumn(schema, [*self._faults], warnings, self._labels.spool, labels)
-
-
-def as_texts(cells: Cells) -> Texts:
-    """The cells as texts, numbers as labels."""
-    numbers = cells.numbers()
-    if numbers is None:
-        return cells.texts()
-    there = ~np.isnan(numbers)
-    distinct, places = np.unique(numbers[there] + 0.0, return_inverse=True)
-    codes = np.full(len(numbers), -1, np.int32)
-    codes[there] = places
-    return Texts(codes, [number_label(value) for value in distinct.tolist()])

@@ -1,7 +1,7 @@
 """Values of features to units of the input layer: numbers scaled, labels switched on, moments turned into cycles."""
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ from steepest.data.features import (
 Inputs: TypeAlias = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
 LabelFeature = CategoricalFeature | OrdinalFeature | HashedFeature
-
-NO_UNIT: Final = -1.0
-"""Stands for a label that switches on no unit. A missing label is NaN."""
 
 
 def value_of(feature: LabelFeature, label: str | None) -> float:

@@ -7,7 +7,7 @@ from steepest.data.features import DATETIME_UNITS
 from steepest.spec.columns import Column
 from steepest.spec.errors import FieldProblem
 from steepest.spec.parting import NoRole, Part, PartingFacts, parts_asked, roles_of
-from steepest.spec.problems import raised, suggestion
+from steepest.spec.problems import Suggestions, raised
 from steepest.spec.rules import VALIDATION_SHARE
 from steepest.spec.tasks import TargetFacts
 from steepest.spec.training import Preprocess, Split
@@ -54,19 +54,21 @@ def check_columns(
             `/features/<i>`, `/loss/sample_weight` and `/split/column`, every problem at once.
     """
     known = {column.name: column for column in columns}
-    problems = _target_problems(known, targets)
+    unknown = _Unknown(known)
+    problems = _target_problems(known, targets, unknown)
     if weight is not None:
-        problems += _weight_problems(known, targets, weight)
+        problems += _weight_problems(known, targets, weight, unknown)
     parting = split.column if split is not None else None
     if split is not None and parting is not None:
-        problems += _parting_problems(known, targets, weight, split, parting)
+        problems += _parting_problems(known, targets, weight, split, parting, unknown)
     used = {*targets, weight, parting}
     if features is None:
         wanted = tuple(name for name in known if name not in used and known[name].role == "feature")
         problems += _default_feature_problems([known[name] for name in wanted])
     else:
         wanted = tuple(features)
-        problems += _feature_problems(known, targets, {weight: "sample weight", parting: "split column"}, wanted)
+        uses = {weight: "sample weight", parting: "split column"}
+        problems += _feature_problems(known, targets, uses, wanted, unknown)
     if problems:
         raise raised(problems)
     chosen = set(wanted)
@@ -106,12 +108,13 @@ def _text(column: Column) -> str:
     return f'column "{column.name}" holds text, about {column.distinct:,} different ones'
 
 
-def _target_problems(known: dict[str, Column], targets: Sequence[str]) -> list[FieldProblem]:
+def _target_problems(known: dict[str, Column], targets: Sequence[str], unknown: "_Unknown") -> list[FieldProblem]:
     problems = []
+    twice = _repeated(targets)
     for index, name in enumerate(targets):
         if name not in known:
-            detail = _unknown(name, known)
-        elif name in targets[:index]:
+            detail = unknown(name)
+        elif index in twice:
             detail = f'"{name}" is named twice'
         elif _is_free_text(known[name]):
             detail = f"{_text(known[name])}: too many to be classes"
@@ -123,12 +126,14 @@ def _target_problems(known: dict[str, Column], targets: Sequence[str]) -> list[F
     return problems
 
 
-def _weight_problems(known: dict[str, Column], targets: Sequence[str], weight: str) -> list[FieldProblem]:
+def _weight_problems(
+    known: dict[str, Column], targets: Sequence[str], weight: str, unknown: "_Unknown"
+) -> list[FieldProblem]:
     """A row that has no target needs no weight, so where targets lack, missing weights wait until rows are read."""
     column = known.get(weight)
     complete = all(known[name].missing == 0 for name in targets if name in known)
     if column is None:
-        detail = _unknown(weight, known)
+        detail = unknown(weight)
     elif weight in targets:
         detail = f'"{weight}" is a target; it cannot be the weight too'
     elif not column.is_number:
@@ -196,10 +201,15 @@ def _parting_facts(column: Column, split: Split) -> PartingFacts:
 
 
 def _parting_problems(
-    known: dict[str, Column], targets: Sequence[str], weight: str | None, split: Split, name: str
+    known: dict[str, Column],
+    targets: Sequence[str],
+    weight: str | None,
+    split: Split,
+    name: str,
+    unknown: "_Unknown",
 ) -> list[FieldProblem]:
     if name not in known:
-        detail = _unknown(name, known)
+        detail = unknown(name)
     elif name in targets:
         detail = f'"{name}" is a target; the split cannot go by it too'
     elif name == weight:
@@ -224,17 +234,22 @@ def _default_feature_problems(columns: Sequence[Column]) -> list[FieldProblem]:
 
 
 def _feature_problems(
-    known: dict[str, Column], targets: Sequence[str], uses: Mapping[str | None, str], features: Sequence[str]
+    known: dict[str, Column],
+    targets: Sequence[str],
+    uses: Mapping[str | None, str],
+    features: Sequence[str],
+    unknown: "_Unknown",
 ) -> list[FieldProblem]:
     problems = []
+    aims, twice = set(targets), _repeated(features)
     for index, name in enumerate(features):
         if name not in known:
-            detail = _unknown(name, known)
-        elif name in targets:
+            detail = unknown(name)
+        elif name in aims:
             detail = f'"{name}" is {"the" if len(targets) == 1 else "a"} target; it cannot be a feature too'
         elif name in uses:
             detail = f'"{name}" is the {uses[name]}; it cannot be a feature too'
-        elif name in features[:index]:
+        elif index in twice:
             detail = f'"{name}" is named twice'
         elif _is_free_text(known[name]):
             detail = f"{_text(known[name])}; text is no feature"
@@ -244,11 +259,20 @@ def _feature_problems(
     return problems
 
 
-def _unknown(name: str, known: dict[str, Column]) -> str:
-    return f'the data set has no column "{name}"' + (suggestion(name, known) or _choices(known))
+def _repeated(names: Sequence[str]) -> set[int]:
+    """Places of names that came before."""
+    first: dict[str, int] = {}
+    return {index for index, name in enumerate(names) if first.setdefault(name, index) < index}
 
 
-def _choices(known: dict[str, Column]) -> str:
-    names = list(known)[:10]
-    more = f" and {len(known) - len(names)} more" if len(known) > len(names) else ""
-    return "; it has " + ", ".join(f'"{name}"' for name in names) + more
+class _Unknown:
+    """What to say of a column that is not there."""
+
+    def __init__(self, known: dict[str, Column]) -> None:
+        self._near = Suggestions(known)
+        names = list(known)
+        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+        self._choices = "; it has " + ", ".join(f'"{name}"' for name in names[:10]) + more
+
+    def __call__(self, name: str) -> str:
+        return f'the data set has no column "{name}"' + (self._near(name) or self._choices)

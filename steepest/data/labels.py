@@ -1,7 +1,9 @@
 """What the text of one cell means: a number, a missing value, or a label."""
 
+import math
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final
 
 MISSING: Final = frozenset(
@@ -28,6 +30,9 @@ SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INFINITY: Final = re.compile(r"[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE)
 _LEADING_ZERO: Final = re.compile(r"[+-]?0\d", re.ASCII)
+_WHOLE: Final = re.compile(r"[+-]?\d+", re.ASCII)
+_EXACT_BELOW: Final = 2.0**53
+"""Every whole number below is a float of its own."""
 
 
 def read_cell(text: str) -> float | str | None:
@@ -41,6 +46,20 @@ def read_cell(text: str) -> float | str | None:
     if (_NUMBER.fullmatch(bare) and not _LEADING_ZERO.match(bare)) or _INFINITY.fullmatch(bare):
         return float(bare)
     return text
+
+
+def read_label(text: str) -> float | str | None:
+    """As `read_cell`, of a cell that is a label even if it is a number: one that no float holds stays a text.
+
+    So whole numbers of many digits, such as ids, differ where their digits do.
+    """
+    value = read_cell(text)
+    if not isinstance(value, float) or abs(value) < _EXACT_BELOW:
+        return value
+    bare = text.strip()
+    if _WHOLE.fullmatch(bare):
+        return bare.removeprefix("+")
+    return value if math.isinf(value) or Decimal(bare) == Decimal(value) else bare
 
 
 def is_code(text: str) -> bool:

@@ -12,7 +12,7 @@ from steepest.data.datetimes import read_datetime
 from steepest.data.labels import read_cell, shorten
 from steepest.spec.errors import FieldProblem
 from steepest.spec.labels import number_label
-from steepest.spec.problems import pointer_to, suggestion
+from steepest.spec.problems import Suggestions, pointer_to
 
 MOST_PROBLEMS: Final = 100
 """Problems that one answer lists."""
@@ -29,6 +29,7 @@ class RawRows:
         self.problems: list[FieldProblem] = []
         self._records = records
         self._names = names
+        self._near = Suggestions(names)
         known = set(names)
         rows = [self._values(index, record, known) for index, record in enumerate(records)]
         self._columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
@@ -63,7 +64,7 @@ class RawRows:
         if isinstance(record, Mapping):
             if not record.keys() <= known:
                 for name in record.keys() - known:
-                    detail = f'the model has no feature "{name}"' + suggestion(name, self._names)
+                    detail = f'the model has no feature "{name}"' + self._near(name)
                     self._add(["rows", row, name], detail)
             return [record.get(name) for name in self._names]
         if len(record) == len(self._names):

@@ -1,7 +1,7 @@
 """A trained network as plain layers: weights, biases, activations. Batch normalization is folded away."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,6 @@ from steepest.trainer.batch_norm import EPSILON
 from steepest.trainer.network import Norm
 
 Array = NDArray[np.floating[Any]]
-
-LINEAR: Final = "linear"
 
 
 @dataclass(frozen=True)

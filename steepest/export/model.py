@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,9 @@ from steepest.spec.errors import DataUnusable, FieldProblem
 from steepest.spec.predictions import ClassPrediction, LabelsPrediction, Prediction, ValuePrediction, ValuesPrediction
 from steepest.spec.problems import raised
 from steepest.spec.resolved import ResolvedTrainSpec
+from steepest.spec.tasks import HALF
 from steepest.trainer.evaluate import outputs
 from steepest.trainer.network import Network
-
-HALF: Final = 0.5
-"""A row has a label whose probability is above this."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from pyarrow import csv, ipc
 
 from steepest.data.preprocessing import Inputs
-from steepest.export.model import HALF, Model
-from steepest.spec.tasks import CLASSES
+from steepest.export.model import Model
+from steepest.spec.tasks import CLASSES, HALF
 
 ROWS_PER_GROUP: Final = 1 << 17
 """Of a Parquet file: what a reader has to hold at once."""

@@ -235,11 +235,16 @@ class Computation(Answer):
     finished_at: datetime | None = None
 
 
-class Evaluation(Computation):
-    """How good a job's network is on the rows that were held out of its training, or on another data set."""
+class ListedEvaluation(Computation):
+    """An evaluation without its result, which may be of some megabytes: look at the evaluation itself for that."""
 
     object: Literal["evaluation"] = "evaluation"
     held_out: bool = Field(description="Whether it is about the job's own test rows.")
+
+
+class Evaluation(ListedEvaluation):
+    """How good a job's network is on the rows that were held out of its training, or on another data set."""
+
     result: EvaluationResult | None = Field(default=None, description="Null until it has succeeded.")
 
 

@@ -44,3 +44,6 @@ DELTAS: Final[dict[LossName, float]] = {"huber": 1.0}
 
 CROSS_ENTROPIES: Final[frozenset[LossName]] = frozenset({"binary_crossentropy", "categorical_crossentropy", "log_loss"})
 """Losses whose targets are probabilities, which labels can be smoothed to."""
+
+HELD_OUT: Final = "held_out"
+"""The evaluation that comes with a job."""

@@ -1,7 +1,7 @@
 """Pydantic's errors as problems with JSON pointers: all of them at once, in words that name the remedy."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
@@ -12,6 +12,9 @@ from steepest.spec.errors import FieldProblem, NotYetSupported, ValidationFailed
 from steepest.spec.fields import NOT_YET, UNKNOWN_NAME
 
 M = TypeVar("M", bound=BaseModel)
+
+MOST_SUGGESTIONS: Final = 20
+"""Unknown names of one request for which the nearest known name is looked for."""
 
 WORDS: Final = {
     "tuple_type": "must be a list",
@@ -66,10 +69,34 @@ def pointer_to(path: Iterable[str | int]) -> str:
     return "".join("/" + str(segment).replace("~", "~0").replace("/", "~1") for segment in path)
 
 
+def first_twice(names: Iterable[str]) -> str | None:
+    """The first name that has been there before."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """`; did you mean "x"?` for the known name nearest to `name`, else nothing."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""
+
+
+class Suggestions:
+    """`suggestion` for the first unknown names: each is compared with all that are known, which takes long for many."""
+
+    def __init__(self, known: Collection[str]) -> None:
+        self._known = known
+        self._found: dict[str, str] = {}
+
+    def __call__(self, name: str) -> str:
+        """As `suggestion`; nothing once there were too many names."""
+        if name not in self._found and len(self._found) < MOST_SUGGESTIONS:
+            self._found[name] = suggestion(name, self._known)
+        return self._found.get(name, "")
 
 
 def _explain(item: ErrorDetails, model: type[BaseModel], body: Any) -> tuple[str, str, str]:

@@ -15,6 +15,8 @@ OF_ONE_COLUMN: Final[tuple[Task, ...]] = ("binary", "multiclass", "regression")
 OF_COLUMNS: Final[tuple[Task, ...]] = ("multilabel", "regression")
 CLASSES: Final[frozenset[Task]] = frozenset({"binary", "multiclass"})
 """Tasks that give each row one of several classes."""
+HALF: Final = 0.5
+"""A row has a label whose probability is above this."""
 
 
 @dataclass(frozen=True)

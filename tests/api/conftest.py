@@ -36,7 +36,14 @@ def flowers() -> bytes:
 @pytest.fixture
 def limits() -> Limits:
     """Small enough for a test to reach."""
-    return Limits(upload_bytes=3 << 20, json_bytes=64 << 10, prediction_rows=50, parameters=100_000, epochs=1_000)
+    return Limits(
+        upload_bytes=3 << 20,
+        json_bytes=64 << 10,
+        prediction_rows=50,
+        parameters=100_000,
+        epochs=1_000,
+        importance_rows=1_000,
+    )
 
 
 @pytest.fixture

@@ -23,8 +23,9 @@ from steepest.spec.figures import (
     ValueFigures,
     WorstRow,
 )
+from steepest.spec.names import HELD_OUT
 from store.database import Database
-from store.models import HELD_OUT, ComputationRow
+from store.models import ComputationRow
 from tests.api.caller import Caller
 from tests.api.workshop import Workshop
 
@@ -80,7 +81,7 @@ def test_a_card_has_everything_that_a_stranger_asks_for(call: Caller, evaluated:
         *("Limits", "Wilson", "one split", "fairness"),
         *(job["environment"]["numpy"], job["environment"]["blas"].split()[0], job["environment"]["device"].split()[0]),
         *(job["lineage"]["spec_sha256"], job["lineage"]["code_sha256"]),
-        *("steepest train data.csv --spec job.json --follow", "sha256sum --check"),
+        *("steepest datasets upload data.csv", "--spec job.json --follow", "sha256sum --check"),
     ]
     assert [words for words in told if words not in written] == []
 
@@ -256,16 +257,25 @@ def test_the_job_in_a_card_is_the_very_job(
 @pytest.mark.parametrize(
     ("content", "query", "change", "commands"),
     [
-        (b"a,b,y\n", "", {}, ["steepest train data.csv --spec job.json --follow"]),
+        (
+            b"a,b,y\n", "", {},
+            ["--delimiter , --encoding utf-8 --header",
+             'steepest train "$dataset" --spec job.json --follow'],
+        ),
+        (
+            b"5\t9\t2\n", "&header=true&delimiter=tab", {},
+            ["--delimiter tab --encoding utf-8 --header",
+             'steepest train "$dataset" --spec job.json --follow'],
+        ),
         (
             b"a;b;y\n", "", {"a": {"kind": "categorical"}},
-            ["dataset=$(steepest datasets upload data.csv --delimiter ';' --json | python3 -c '...')",
+            ["--delimiter ';' --encoding utf-8 --header",
              'steepest datasets update "$dataset" --kind a=categorical',
              'steepest train "$dataset" --spec job.json --follow'],
         ),
         (
             b"", "&header=false&encoding=latin-1", {},
-            ["dataset=$(steepest datasets upload data.csv --encoding iso8859-1 --no-header --json | python3 -c '...')",
+            ["--delimiter , --encoding iso8859-1 --no-header",
              'steepest train "$dataset" --spec job.json --follow'],
         ),
     ],
@@ -273,7 +283,7 @@ def test_the_job_in_a_card_is_the_very_job(
 def test_how_a_file_was_read_is_in_the_commands(
     call: Caller, workshop: Workshop, content: bytes, query: str, change: dict[str, Any], commands: list[str]
 ) -> None:
-    mark = b";" if b";" in content else b","
+    mark = b";" if b";" in content else b"\t" if "tab" in query else b","
     rows = b"".join(mark.join(b"%d" % number for number in (row, row % 4, row % 2)) + b"\n" for row in range(30))
     dataset = call.upload(content + rows, f"?name=n{query}")
     workshop.ingest(dataset)
@@ -284,7 +294,26 @@ def test_how_a_file_was_read_is_in_the_commands(
     made = call.submit(dataset, target=found["columns"][-1]["name"], epochs=1)
     workshop.train(made["id"])
     *_, last = re.findall(r"^```sh\n(.*?)^```$", page(call, made, "md"), re.DOTALL | re.MULTILINE)
-    assert re.sub(r"python3 -c '.*?'\)", "python3 -c '...')", last).splitlines() == commands
+    upload, *further = last.splitlines()
+    read = re.findall(r"^dataset=.\(steepest datasets upload data.[ct]sv (.*) --json . python3 -c '", upload)
+    assert read == commands[:1]
+    assert further == commands[1:]
+
+
+def test_columns_that_were_read_again_are_said_to_be_others(
+    call: Caller, workshop: Workshop, job: dict[str, Any]
+) -> None:
+    told = ("read again", "not as it was read for this job")
+    path = f"/v1/datasets/{job['dataset']}"
+    call("PATCH", path, json={"columns": {"width": {"role": "ignored"}}})
+    assert not any(words in page(call, job) for words in told)
+    call("PATCH", path, json={"columns": {"length": {"kind": "categorical"}}})
+    workshop.ingest(job["dataset"])
+    written = page(call, job)
+    assert [words for words in told if words not in written] == []
+    call("PATCH", path, json={"columns": {"length": {"kind": None}}})
+    workshop.ingest(job["dataset"])
+    assert not any(words in page(call, job) for words in told)
 
 
 def test_a_pair_of_files_is_fetched_and_sent_as_a_pair(call: Caller, workshop: Workshop) -> None:

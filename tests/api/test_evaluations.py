@@ -24,6 +24,7 @@ def test_the_held_out_rows_are_evaluated_with_the_job(call: Caller, job: dict[st
         (row,) = call.json("GET", f"/v1/datasets/{job['dataset']}/rows?limit=1&after={worst['row']}")["data"]
         assert row["species"] == worst["target"]
     assert result["figures"]["curves"][0]["roc"]["thresholds"][0] == "Infinity"
+    del found["result"]  # of which there may be megabytes
     assert call.json("GET", path)["data"] == [found]
 
 
@@ -113,13 +114,40 @@ def test_bodies_that_are_none(call: Caller, job: dict[str, Any], body: Any, poin
     assert call.pointers("POST", f"/v1/jobs/{job['id']}/evaluations", json=body) == pointers
 
 
+def test_more_shuffles_than_the_limit_are_refused_with_the_number_that_fits(
+    call: Caller, job: dict[str, Any], flowers: bytes, workshop: Workshop
+) -> None:
+    """Three features of each row are three predictions for each repeat, of a thousand allowed."""
+    path = f"/v1/jobs/{job['id']}/evaluations"
+    rows = call.json("GET", f"/v1/datasets/{job['dataset']}")["rows"]
+    fits = 1_000 // (3 * rows)
+    asked = {"dataset": job["dataset"], "permutation_importance": {"repeats": fits + 1}}
+    (problem,) = call.json("POST", path, 422, json=asked)["errors"]
+    assert problem["pointer"] == "/permutation_importance/repeats"
+    assert f"the limit is 1,000. {fits} repeats would fit" in problem["detail"]
+    asked["permutation_importance"]["repeats"] = fits
+    call("POST", path, 201, json=asked)
+    held_out = call.json("GET", f"{path}/held_out")["result"]["rows"]
+    fits = 1_000 // (3 * held_out)
+    call("POST", path, 201, json={"permutation_importance": {"repeats": fits}})
+    refused = call.json("POST", path, 422, json={"permutation_importance": {"repeats": fits + 1}})
+    assert f"{held_out} rows" in refused["errors"][0]["detail"]
+    header, *lines = flowers.splitlines()
+    large = call.upload(b"\n".join([header, *lines * 20, b""]))
+    workshop.ingest(large)
+    refused = call.json("POST", path, 422, json={"dataset": large, "permutation_importance": {"repeats": 1}})
+    assert "Not even one would fit" in refused["errors"][0]["detail"]
+
+
 def test_a_job_without_weights_has_no_evaluations_yet(call: Caller, dataset: str) -> None:
     path = f"/v1/jobs/{call.submit(dataset)['id']}/evaluations"
     assert "queued" in call.json("POST", path, 409, json={"dataset": dataset})["detail"]
     assert call.json("GET", path)["data"] == []
-    assert "not succeeded" in call.json("GET", f"{path}/held_out", 404)["detail"]
+    assert "queued" in call.json("GET", f"{path}/held_out", 409)["detail"]
     call("GET", f"{path}/cmp_{'0' * 32}", 404)
     call("GET", f"{path}/first", 404)
+    call("POST", path.replace("/evaluations", "/cancel"))
+    assert "not succeeded" in call.json("GET", f"{path}/held_out", 404)["detail"]
 
 
 def test_the_test_rows_of_a_data_set_that_is_gone_are_gone(call: Caller, job: dict[str, Any]) -> None:
@@ -139,3 +167,14 @@ def test_a_data_set_stays_while_a_computation_needs_it_and_evaluations_go_with_t
     call("DELETE", f"/v1/datasets/{job['dataset']}", 204)
     call("DELETE", f"/v1/jobs/{job['id']}", 204)
     call("GET", f"{path}/held_out", 404)
+
+
+def test_a_job_without_test_rows_is_evaluated_on_other_rows_alone(
+    call: Caller, workshop: Workshop, dataset: str
+) -> None:
+    job = call.submit(dataset, epochs=1, split={"test": 0.0})
+    workshop.train(job["id"])
+    path = f"/v1/jobs/{job['id']}/evaluations"
+    assert "name a data set" in call.json("POST", path, 409, json={})["detail"]
+    assert call.json("GET", path)["data"] == []
+    call("POST", path, 201, json={"dataset": dataset})

@@ -116,6 +116,9 @@ def test_ready_is_when_database_broker_and_a_worker_answer(
     assert "reads data sets" in call.json("GET", "/readyz", 503)["detail"]
     with database.write() as session:
         workers.beat(session, "worker@here", ["cpu", "short"], 1)
+    assert "computes" in call.json("GET", "/readyz", 503)["detail"]
+    with database.write() as session:
+        workers.beat(session, "worker@here", ["cpu", "short", "computations"], 1)
     ready = call.json("GET", "/readyz")
     assert (ready["ok"], ready["components"]["worker"]) == (True, {"ok": True, "detail": "1 answers"})
     queue.away = True

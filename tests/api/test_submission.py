@@ -293,3 +293,13 @@ def test_a_job_is_announced_only_once_it_is_committed(
     monkeypatch.setattr(queue, "announce_job", announce)
     call.submit(dataset)
     assert seen == [True]
+
+
+@pytest.mark.parametrize("shuffle", [{}, {"shuffle": {"method": "blocks"}}])
+def test_features_without_any_input_are_refused(call: Caller, workshop: Workshop, shuffle: dict[str, Any]) -> None:
+    made = call.upload(b"x,y\n" + b"".join(b",%d\n" % (row % 2) for row in range(40)))
+    workshop.ingest(made)
+    call("PATCH", f"/v1/datasets/{made}", json={"columns": {"x": {"kind": "categorical"}}})
+    workshop.ingest(made)
+    refused = call.submit(made, 422, target="y", **shuffle)
+    assert [error["pointer"] for error in refused["errors"]] == ["/features"]

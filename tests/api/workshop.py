@@ -20,7 +20,7 @@ class Workshop:
         drain = Drain.make(settings.home)
         self._process = Process(
             settings=replace(settings, lease_seconds=60.0),
-            identity=Identity("test@here/1", ("cpu", "short"), Path(drain.path)),
+            identity=Identity("test@here/1", ("cpu", "short", "computations"), Path(drain.path)),
             database=database,
             queue=queue,
             cache=Cache(settings.home / "cache", 1 << 28),

@@ -10,10 +10,11 @@ from onnx import TensorProto
 from steepest.export import onnx as exports
 from steepest.export.document import document_of, encode
 from steepest.export.folded import folded
-from steepest.export.model import HALF, Model
+from steepest.export.model import Model
 from steepest.export.onnx.features import input_names, units
 from steepest.export.onnx.graph import Graph, Name
 from steepest.export.onnx.layers import layer
+from steepest.spec.tasks import HALF
 
 OF_CLASSES: Final = ("label", "probabilities")
 OF_VALUES: Final = ("value",)

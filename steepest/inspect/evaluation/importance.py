@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from steepest.data.preprocessing import Inputs
 from steepest.data.table import Rows, Table
 from steepest.inspect.evaluation.evaluate import Predictor, blocks, truth
-from steepest.inspect.evaluation.labels import HALF
 from steepest.inspect.evaluation.sample import mixed
 from steepest.spec.figures import ColumnImportance, Importance
-from steepest.spec.tasks import CLASSES
+from steepest.spec.tasks import CLASSES, HALF
 
 MOST_NUMBERS: Final = 1 << 24
 """Inputs that are held in memory, twice: 64 MiB each in float32."""
@@ -46,7 +45,7 @@ def importance(
     Raises:
         DataUnusable: a column is missing or of another kind, or a row's label is none of the classes.
     """
-    rows = sampled(rows, max(1, most_numbers // max(1, model.preprocessing.width)))
+    rows = sampled(rows, most_rows(model.preprocessing.width, most_numbers))
     parts = list(blocks(rows, model.preprocessing.width))
     inputs = np.concatenate([model.inputs_of(table, part) for part in parts])
     y = np.concatenate([truth(model, table, part) for part in parts])
@@ -82,6 +81,11 @@ def importance(
         seed=seed,
         columns=sorted(columns, key=lambda column: -column.mean),
     )
+
+
+def most_rows(width: int, most_numbers: int = MOST_NUMBERS) -> int:
+    """How many rows are held of a network of so many inputs; of more, a sample is shuffled."""
+    return max(1, most_numbers // max(1, width))
 
 
 def sampled(rows: Rows, most: int) -> Rows:

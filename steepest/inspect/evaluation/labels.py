@@ -1,7 +1,7 @@
 """Figures of labels that a row may have: p is a row's probability of each, y is 1 where it has the label, else 0."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,7 @@ from steepest.inspect.evaluation.ranking import Ranking
 from steepest.inspect.evaluation.sample import Sample
 from steepest.inspect.evaluation.worst import Worst
 from steepest.spec.figures import LabelFigure, LabelFigures, WorstRow
-
-HALF: Final = 0.5
-"""A row is given a label whose probability is above this."""
+from steepest.spec.tasks import HALF
 
 
 class LabelTally:

@@ -132,7 +132,7 @@ def test_waiting_ends_when_the_data_set_is_ready() -> None:
 def test_waiting_has_an_end_of_its_own() -> None:
     service = FakeService()
     service.faults = [httpx.Response(200, json=service.dataset("validating"))]
-    with pytest.raises(TimeoutError, match="still being read"):
+    with pytest.raises(TimeoutError, match="still validating"):
         service.client().datasets.wait(DATASET, timeout=0)
 
 

@@ -10,6 +10,7 @@ from steepest.data.ingest import Summary
 from steepest.data.prepare import prepare
 from steepest.data.schema import describe
 from steepest.data.table import Table
+from steepest.spec import problems
 from steepest.spec.columns import Column
 from steepest.spec.errors import ValidationFailed
 from steepest.spec.resolve import resolve
@@ -232,3 +233,18 @@ def test_the_parts_are_as_large_as_the_schema_says(read: Read, split: Any) -> No
     lost = 10 if split["column"] == "when" else 0
     assert sum(expected) == 60 - lost
     assert prepared.warnings == ((f'{lost} rows have no value of the split column "when": left out',) if lost else ())
+
+
+def test_many_unknown_names_are_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def suggestion(name: str, known: object) -> str:
+        asked.append(name)
+        return ""
+
+    monkeypatch.setattr(problems, "suggestion", suggestion)
+    columns = [Column(name=f"c{index}", kind="numeric", count=1, missing=0, distinct=1) for index in range(3)]
+    with pytest.raises(ValidationFailed) as caught:
+        check_columns(columns, ["c0"], [f"u{index}" for index in range(1_000)])
+    assert (len(caught.value.problems), len(asked)) == (1_000, problems.MOST_SUGGESTIONS)
+    assert 'it has "c0", "c1", "c2"' in caught.value.problems[-1].detail

@@ -1,13 +1,18 @@
 """What a column is taken for, by its looks or because somebody says so."""
 
+import io
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 
 from steepest.data.formats import csv as reader
+from steepest.data.formats.types import Format
 from steepest.data.table import CategoricalColumn, DateTimeColumn, FreeTextColumn, NumericColumn, Table
 from steepest.spec.columns import Column, ColumnKind
 from tests.unit.data.conftest import Read, Refuse
@@ -151,6 +156,11 @@ def test_a_kind_asked_for_decides_how_cells_are_read(
         ("categorical", ["2026-01-31", "x"], ["2026-01-31", "x"]),
         ("categorical", ["true", "false"], ["true", "false"]),
         ("categorical", ["007", "7"], ["007", "7"]),
+        (
+            "categorical",
+            ["9007199254740993", " +9007199254740993 ", "1e16", "-0"],
+            ["9007199254740993"] * 2 + ["1e+16", "0"],
+        ),
         ("boolean", ["1", "0", "1.0", ""], ["1", "0", "1", None]),
         ("boolean", ["m", "f"], ["m", "f"]),
     ],
@@ -237,3 +247,65 @@ def test_every_kind_can_be_asked_for(read: Read, tmp_path: Path) -> None:
 )
 def test_columns_like_identifiers_are_marked(one: One, name: str, cells: list[str], like: bool) -> None:
     assert one(cells, name=name)[0].identifier_like == like
+
+
+IDS = [10**18 + index for index in range(50)]
+
+
+def _csv_ids() -> bytes:
+    return csv(list(map(str, IDS)), "id")
+
+
+def _json_ids() -> bytes:
+    return "\n".join(f'{{"id": {value}}}' for value in IDS).encode()
+
+
+def _mixed_json_ids() -> bytes:
+    """A column of numbers and texts beside has the block read line by line."""
+    return "\n".join(json.dumps({"id": value, "mixed": index or "a"}) for index, value in enumerate(IDS)).encode()
+
+
+def _parquet_ids(kind: pa.DataType | None = None) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table({"id": pa.array(IDS, kind or pa.int64())}), file)
+    return file.getvalue()
+
+
+def _npz_ids() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, X=np.array(IDS, np.uint64)[:, None], y=np.array(IDS))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["categorical", "text"])
+@pytest.mark.parametrize(
+    ("form", "content", "name"),
+    [
+        ("csv", _csv_ids(), "id"),
+        ("jsonl", _json_ids(), "id"),
+        ("jsonl", _mixed_json_ids(), "id"),
+        ("parquet", _parquet_ids(), "id"),
+        ("parquet", _parquet_ids(pa.decimal128(25, 0)), "id"),
+        ("npz", _npz_ids(), "x0"),
+        ("npz", _npz_ids(), "y"),
+    ],
+)
+def test_ids_of_many_digits_are_labels_by_all_of_them(
+    read: Read, form: Format, content: bytes, name: str, kind: ColumnKind
+) -> None:
+    summary, table = read(content, form, kinds={name: kind})
+    column = next(column for column in summary.columns if column.name == name)
+    assert (column.kind, column.count) == (kind, 50)
+    assert column.distinct == pytest.approx(50, abs=0 if kind == "categorical" else 3)
+    if kind == "categorical":
+        found = table[name]
+        assert isinstance(found, CategoricalColumn)
+        assert [found.categories[code] for code in found.codes.tolist()] == list(map(str, IDS))
+
+
+def test_ids_beyond_the_labels_that_are_kept_are_told_apart(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader.CsvReader, "block_bytes", 1 << 14)
+    cells = [str(10**18 + index) for index in range(12_000)]
+    column = read(csv(cells), kinds={"a": "categorical"})[0].columns[1]
+    assert column.kind == "text"
+    assert column.distinct == pytest.approx(12_000, rel=4 * column.distinct_error)

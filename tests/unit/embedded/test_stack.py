@@ -30,7 +30,7 @@ def stack(home: Path, **environ: str) -> Stack:
 
 def test_the_order_of_stopping_leaves_nobody_without_what_they_need(tmp_path: Path) -> None:
     names = [[child.name for child in stage] for stage in stack(tmp_path).stages]
-    assert names == [["api"], ["worker-cpu", "worker-short"], ["reconciler"], ["broker"]]
+    assert names == [["api"], ["worker-cpu", "worker-short", "worker-computations"], ["reconciler"], ["broker"]]
 
 
 def test_everybody_gets_what_was_decided(tmp_path: Path) -> None:
@@ -50,11 +50,12 @@ def test_the_cores_are_shared_among_the_slots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, slots: int, threads: str
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
-    training, short = stack(tmp_path, STEEPEST_SLOTS=str(slots)).workers
+    training, *others = stack(tmp_path, STEEPEST_SLOTS=str(slots)).workers
     assert _option(training.command.arguments, "--concurrency") == str(slots)
     assert _threads(training.command.environment) == {threads}
-    assert _option(short.command.arguments, "--concurrency") == "1"
-    assert _threads(short.command.environment) == {"1"}
+    for other in others:
+        assert _option(other.command.arguments, "--concurrency") == "1"
+        assert _threads(other.command.environment) == {"1"}
 
 
 def test_the_api_inherits_the_socket(tmp_path: Path) -> None:

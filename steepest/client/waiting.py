@@ -1,19 +1,20 @@
-"""Waiting for something long that is worked out about a job."""
+"""Waiting for something that goes on at the service."""
 
 import time
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 from steepest.client.session import Session
-from steepest.spec.answers import Computation
+from steepest.spec.answers import Computation, Dataset
 
-C = TypeVar("C", bound=Computation)
+T = TypeVar("T", bound=Computation | Dataset)
 
 FIRST_LOOK: Final = 0.05
 SLOWEST_LOOK: Final = 1.0
 
 
-def wait(session: Session, path: str, model: type[C], timeout: float | None) -> C:
-    """Look at a computation, ever more seldom, until it is over.
+def wait(session: Session, path: str, model: type[T], is_over: Callable[[T], bool], timeout: float | None) -> T:
+    """Look at it, ever more seldom, until it is over.
 
     Raises:
         TimeoutError: `timeout` seconds have passed; the service goes on.
@@ -22,7 +23,7 @@ def wait(session: Session, path: str, model: type[C], timeout: float | None) -> 
     pause = FIRST_LOOK
     while True:
         found = session.get(path, model)
-        if found.is_terminal:
+        if is_over(found):
             return found
         if deadline is not None and time.monotonic() + pause > deadline:
             raise TimeoutError(f"{found.id} is still {found.status.value} after {timeout:g} s; it goes on")
