@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
@@ -196,9 +197,20 @@ def test_a_card_is_saved_and_its_commands_train_it_again(
     Path("data.csv").write_bytes(flowers)
     subprocess.run(["bash", "-c", others[0].splitlines()[-1]], check=True)
     service = Service(URL, make_key("read", "write"), transport=httpx.WSGITransport(app))
-    with capture_logs():
-        shown = CliRunner().invoke(main, shlex.split(others[-1])[1:], obj=service)
-    assert shown.exit_code == 0, shown.output
+
+    def command(line: str) -> str:
+        with capture_logs():  # the service's own, which would land in the command's output
+            shown = CliRunner().invoke(main, shlex.split(line)[1:], obj=service)
+        assert shown.exit_code == 0, shown.output
+        return shown.stdout
+
+    upload, train = others[-1].splitlines()
+    sent = re.fullmatch(r"dataset=\$\((steepest datasets upload .*) \| python3 -c '(.*)'\)", upload)
+    assert sent is not None
+    found = subprocess.run(
+        [sys.executable, "-c", sent[2]], input=command(sent[1]), text=True, capture_output=True, check=True
+    )
+    command(train.replace("$dataset", found.stdout.strip()))
     again = next(client.jobs.list())
     assert again.id != trained.id
     assert again.lineage == trained.lineage
