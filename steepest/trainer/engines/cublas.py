@@ -62,12 +62,11 @@ class Cublas:
 
     def product(self, product: Product, address: Address) -> Operation:
         """What asks for out = a b, or for as many of them as lie at equal distances."""
-        a, b, out = product.a, product.b, product.out
-        turned = Matrix.of(out).flipped
-        if turned:
+        a, b, out = product.arrays
+        a_step, b_step, out_step = product.strides
+        if Matrix.of(out).flipped:
             a, b, out = b.T, a.T, out.T
-        strides = (product.strides[1], product.strides[0], product.strides[2])
-        strides = strides if not turned else (product.strides[0], product.strides[1], product.strides[2])
+            a_step, b_step = b_step, a_step
         letter, number = LETTERS[out.dtype.name]
         one, zero = number(1), number(0)
         (rows, columns), between = out.shape, a.shape[1]
@@ -82,7 +81,7 @@ class Cublas:
                 self._call, f"{letter}gemm_v2", self._handle, *numbers, byref(one), *places[0], *places[1], byref(zero),
                 *places[2],
             )  # fmt: skip
-        steps = [c_longlong(stride // out.dtype.itemsize) for stride in strides]
+        steps = [c_longlong(stride // out.dtype.itemsize) for stride in (b_step, a_step, out_step)]
         return partial(
             self._call, f"{letter}gemmStridedBatched", self._handle, *numbers, byref(one), *places[0], steps[0],
             *places[1], steps[1], byref(zero), *places[2], steps[2], c_int(product.count),
