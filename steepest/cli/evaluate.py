@@ -1,5 +1,6 @@
 """`steepest evaluate`: how good a network is on rows that it was not trained on."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,14 @@ from steepest.inspect.words import number, percent
 
 if TYPE_CHECKING:
     from steepest.spec.answers import Evaluation
-    from steepest.spec.figures import ClassFigures, EvaluationResult, LabelFigures, ValueFigures
+    from steepest.spec.figures import (
+        ClassFigure,
+        ClassFigures,
+        EvaluationResult,
+        LabelFigure,
+        LabelFigures,
+        ValueFigures,
+    )
 
 MOST_SHOWN = 10
 """Rows of a table that a person looks through."""
@@ -85,14 +93,7 @@ def _print_classes(figures: "ClassFigures") -> None:
         ("ROC-AUC", number(figures.roc_auc)),
         ("PR-AUC", number(figures.pr_auc)),
     ]
-    table(("FIGURE", "VALUE"), overall, right=("VALUE",))
-    echo("")
-    names = ("CLASS", "ROWS", "PRECISION", "RECALL", "F1")
-    rows = [
-        (each.label, f"{each.support:,}", percent(each.precision), percent(each.recall), percent(each.f1))
-        for each in figures.classes
-    ]
-    table(names, rows, right=names[1:])
+    _print_each("CLASS", overall, figures.classes)
 
 
 def _print_labels(figures: "LabelFigures") -> None:
@@ -102,12 +103,17 @@ def _print_labels(figures: "LabelFigures") -> None:
         ("ROC-AUC", number(figures.roc_auc)),
         ("PR-AUC", number(figures.pr_auc)),
     ]
+    _print_each("LABEL", overall, figures.labels)
+
+
+def _print_each(what: str, overall: Sequence[tuple[str, str]], figures: "Sequence[ClassFigure | LabelFigure]") -> None:
+    """Figures of all rows, then of each class or label."""
     table(("FIGURE", "VALUE"), overall, right=("VALUE",))
     echo("")
-    names = ("LABEL", "ROWS", "PRECISION", "RECALL", "F1")
+    names = (what, "ROWS", "PRECISION", "RECALL", "F1")
     rows = [
         (each.label, f"{each.support:,}", percent(each.precision), percent(each.recall), percent(each.f1))
-        for each in figures.labels
+        for each in figures
     ]
     table(names, rows, right=names[1:])
 
