@@ -3,11 +3,13 @@
 import numpy as np
 
 from steepest.data.categories import label_column
+from steepest.data.facts import target_facts
 from steepest.data.figures import blocks
 from steepest.data.identifiers import with_identifier
-from steepest.data.table import CategoricalColumn, FreeTextColumn, NumericColumn, Table
+from steepest.data.table import CategoricalColumn, DateTimeColumn, FreeTextColumn, NumericColumn, Table
 from steepest.data.tally import NumberTally
 from steepest.spec.columns import Column
+from steepest.spec.tasks import TargetFacts
 
 
 def describe(table: Table, name: str) -> Column:
@@ -19,10 +21,23 @@ def describe(table: Table, name: str) -> Column:
         counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.categories))
         longest = max(map(len, column.categories), default=0)
         return with_identifier(label_column(name, column.categories, counts.tolist(), table.rows), longest=longest)
-    tally = NumberTally()
-    for part in blocks(np.arange(table.rows), 1):
-        values = column.values[part].astype(np.float64)
-        tally.add(values[~np.isnan(values)])
+    tally = _tally(column, table.rows)
     if isinstance(column, NumericColumn):
         return with_identifier(tally.column(name, table.rows), tally.increasing)
     return tally.moments_column(name, table.rows)
+
+
+def facts_about(table: Table, name: str) -> TargetFacts:
+    """What a target column holds, as its schema would say it, without the statistics that training does not ask for."""
+    column = table[name]
+    if not isinstance(column, NumericColumn):
+        return target_facts([describe(table, name)], [name])[0]
+    return _tally(column, table.rows).facts(name)
+
+
+def _tally(column: NumericColumn | DateTimeColumn, rows: int) -> NumberTally:
+    tally = NumberTally()
+    for part in blocks(np.arange(rows), 1):
+        values = column.values[part].astype(np.float64)
+        tally.add(values[~np.isnan(values)])
+    return tally

@@ -12,6 +12,7 @@ from steepest.data.hashing import Hashes, HashSample, number_hashes
 from steepest.data.sample import Sample, histogram, quantiles
 from steepest.spec.columns import Column, ValueCount
 from steepest.spec.labels import number_label
+from steepest.spec.tasks import TargetFacts
 
 EXACT_DISTINCT: Final = 10_000
 """Distinct values are counted exactly up to here."""
@@ -110,15 +111,29 @@ class NumberTally:
 
     def column(self, name: str, rows: int) -> Column:
         """The schema's entry of a column of these numbers among `rows` rows."""
-        listed = self.distinct_exact and len(self.values) <= MOST_VALUES
+        facts = self.facts(name)
         return self._column(name, rows).model_copy(
             update={
-                "kind": "integer" if self.whole and self.count else "numeric",
-                "whole": self.whole and self.count > 0,
-                "values": [number_label(value) for value in self.values.tolist()] if listed else None,
-                "value_counts": self.counts.tolist() if listed else None,
+                "kind": "integer" if facts.whole else "numeric",
+                "whole": facts.whole,
+                "values": facts.classes if facts.classes is None else list(facts.classes),
+                "value_counts": facts.counts if facts.counts is None else list(facts.counts),
                 "top": self._top(),
             }
+        )
+
+    def facts(self, name: str) -> TargetFacts:
+        """What a target column of these numbers is to training."""
+        listed = self.distinct_exact and len(self.values) <= MOST_VALUES
+        return TargetFacts(
+            name=name,
+            rows=self.count,
+            distinct=self.distinct,
+            numeric=True,
+            whole=self.whole and self.count > 0,
+            classes=tuple(number_label(value) for value in self.values.tolist()) if listed else None,
+            counts=tuple(self.counts.tolist()) if listed else None,
+            least=self.min if self.count else None,
         )
 
     def moments_column(self, name: str, rows: int) -> Column:

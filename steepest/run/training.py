@@ -9,9 +9,9 @@ from typing import Any, Final, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.data.facts import input_width, parting_facts, parting_problems, target_facts
+from steepest.data.facts import input_width, parting_facts, parting_problems
 from steepest.data.prepare import Prepared, check_monitor, prepare
-from steepest.data.schema import describe
+from steepest.data.schema import describe, facts_about
 from steepest.data.table import WEIGHT, Table
 from steepest.data.target import rows_with
 from steepest.export.model import Model
@@ -121,7 +121,7 @@ def _resolved(spec: TrainSpec, table: Table, apart: Table | None) -> Resolution:
         detail = f'arrays have no column "{spec.loss.sample_weight}"; give the weights as the argument sample_weight'
         raise raised([FieldProblem(pointer="/loss/sample_weight", detail=detail)])
     rows = None if apart is None else len(rows_with(apart, apart.targets))
-    facts = target_facts([describe(table, name) for name in table.targets], table.targets)
+    facts = tuple(facts_about(table, name) for name in table.targets)
     return resolve(spec, facts, rows, _parting(spec.split, table) if apart is None else None)
 
 

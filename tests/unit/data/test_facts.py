@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from steepest.data.facts import check_columns, input_width, parting_facts, target_facts
 from steepest.data.ingest import Summary
 from steepest.data.prepare import prepare
-from steepest.data.schema import describe
+from steepest.data.schema import describe, facts_about
 from steepest.data.table import Table
 from steepest.spec import problems
 from steepest.spec.columns import Column
@@ -248,3 +249,21 @@ def test_many_unknown_names_are_told_soon(monkeypatch: pytest.MonkeyPatch) -> No
         check_columns(columns, ["c0"], [f"u{index}" for index in range(1_000)])
     assert (len(caught.value.problems), len(asked)) == (1_000, problems.MOST_SUGGESTIONS)
     assert 'it has "c0", "c1", "c2"' in caught.value.problems[-1].detail
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([1.0, np.nan, 0.0, 1.0]),
+        np.array([2.5, -0.0, 0.0, 1e300]),
+        np.arange(20_000.0),
+        np.full(4, np.nan),
+        np.array(["b", "a", "b"]),
+        np.array([True, False]),
+    ],
+    ids=["missing", "fractions", "many", "none", "text", "booleans"],
+)
+def test_what_is_in_memory_has_the_facts_of_its_schema(y: np.ndarray) -> None:
+    table = Table.from_arrays(np.zeros((len(y), 1)), y)
+    (name,) = table.targets
+    assert (facts_about(table, name),) == target_facts([describe(table, name)], [name])
