@@ -1,25 +1,30 @@
-"""Jobs as their owner sees them: submit, look, list, cancel, delete. What a worker does to them is in `attempts`."""
+"""Jobs as their owner sees them: submit, look, list, pause, resume, retry, cancel, delete.
+
+What a worker does to them is in `attempts`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from sqlalchemy import delete as delete_from
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from steepest.spec.errors import Conflict, NotFound
+from steepest.spec.errors import Conflict, NotFound, ValidationFailed
 from steepest.spec.job import JobSpec
 from steepest.spec.resolved import ResolvedJobSpec
-from steepest.spec.states import HELD, MEANING, TERMINAL, JobState
+from steepest.spec.states import FULFILLED, MEANING, REQUESTS, TERMINAL, JobState, possible
 from store import blobs, computations, events, ids, lineage, splits
 from store.database import now
 from store.holds import hold_dataset
 from store.models import CheckpointRow, JobRow, LabelRow
 from store.pages import DEFAULT_LIMIT, Page, newest_first
 from store.patience import FIRST_REMINDER
-from store.transitions import move, to
+from store.transitions import move
+
+_DONE: Final = {"pause": "paused", "resume": "resumed", "retry": "retried", "cancel": "cancelled"}
 
 
 @dataclass(frozen=True)
@@ -147,19 +152,50 @@ def cancel(session: Session, account_id: str, job_id: str) -> JobRow:
         NotFound: the account has no such job.
         Conflict: it is over already.
     """
-    moment = now(session)
-    moves = {**to(JobState.CANCELLING), **to(JobState.CANCELLED, frozenset(JobState) - HELD)}
-    guard = (JobRow.account_id == account_id) & (JobRow.id == job_id)
-    row = move(session, moves, guard, moment)
-    if row is None:
-        row = get(session, account_id, job_id)
-        if row.status not in (JobState.CANCELLING, JobState.CANCELLED):
+    return _request(session, account_id, job_id, "cancel")
+
+
+def pause(session: Session, account_id: str, job_id: str) -> JobRow:
+    """Pause a job: at once where it waits, else by asking its worker, which saves a checkpoint first.
+
+    Raises:
+        NotFound: the account has no such job.
+        Conflict: it is over, or is being cancelled.
+    """
+    return _request(session, account_id, job_id, "pause")
+
+
+def resume(session: Session, account_id: str, job_id: str) -> JobRow:
+    """Queue a paused job again, to go on from its last checkpoint. The caller announces it after the commit.
+
+    Raises:
+        NotFound: the account has no such job.
+        Conflict: it is over, or its worker has not let go of it yet.
+    """
+    return _request(session, account_id, job_id, "resume")
+
+
+def retry(session: Session, account_id: str, job_id: str) -> JobRow:
+    """Queue a failed job again, to go on from its last checkpoint, with no failure counted so far.
+
+    The caller announces it after the commit.
+
+    Raises:
+        NotFound: the account has no such job.
+        Conflict: it has not failed, or its data set is gone.
+    """
+    row = get(session, account_id, job_id)
+    if row.status is JobState.FAILED:
+        try:
+            hold_dataset(session, account_id, row.dataset_id)
+        except ValidationFailed:
             raise Conflict(
-                f"The job is {row.status.value} ({MEANING[row.status]}): there is nothing to cancel. "
-                "It can be deleted.",
+                f"The job's data set {row.dataset_id} has been deleted: there is nothing to train on. "
+                "Upload the data and submit a new job.",
                 state=row.status.value,
-            )
-    return row
+                possible=["delete"],
+            ) from None
+    return _request(session, account_id, job_id, "retry", {"failures": 0, "error": None})
 
 
 def delete(session: Session, account_id: str, job_id: str) -> None:
@@ -178,6 +214,7 @@ def delete(session: Session, account_id: str, job_id: str) -> None:
             f"The job is {row.status.value} ({MEANING[row.status]}). "
             "Cancel it, wait until it has stopped, then delete it.",
             state=row.status.value,
+            possible=list(possible(row.status)),
         )
     stored = session.execute(
         select(CheckpointRow.blob_id, CheckpointRow.state_blob_id).where(
@@ -188,6 +225,32 @@ def delete(session: Session, account_id: str, job_id: str) -> None:
     session.execute(delete_from(JobRow).where(*owned).execution_options(synchronize_session=False))
     held = [*files, *(blob_id for pair in stored for blob_id in pair), split.blob_id if split else None]
     blobs.let_go(session, held)
+
+
+def _request(
+    session: Session, account_id: str, job_id: str, name: str, values: Mapping[str, object] | None = None
+) -> JobRow:
+    """Do what a person asks, if the state allows it; nothing where the job already is what is asked for."""
+    guard = (JobRow.account_id == account_id) & (JobRow.id == job_id)
+    data = {"reason": name} if JobState.QUEUED in REQUESTS[name].values() else None
+    row = move(session, REQUESTS[name], guard, now(session), values=values, data=data)
+    if row is None:
+        row = get(session, account_id, job_id)
+        if row.status not in FULFILLED[name]:
+            raise _conflict(row, name)
+    return row
+
+
+def _conflict(row: JobRow, name: str) -> Conflict:
+    instead = possible(row.status)
+    remedy = f"Possible now: {', '.join(instead)}." if instead else "Wait until it has stopped."
+    if row.status is JobState.PAUSING:
+        remedy += " In a moment it is paused, and can be resumed."
+    return Conflict(
+        f"The job is {row.status.value} ({MEANING[row.status]}): it cannot be {_DONE[name]}. {remedy}",
+        state=row.status.value,
+        possible=list(instead),
+    )
 
 
 def _save_labels(session: Session, row: JobRow) -> None:

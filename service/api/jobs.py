@@ -1,6 +1,7 @@
-"""Training jobs: submit, look, list, wait, cancel, change, delete."""
+"""Training jobs: submit, look, list, wait, change, pause, resume, retry, cancel, delete."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -202,12 +203,49 @@ def cancel_job(job_id: str) -> Response:
         return _answer(session, jobs.cancel(session, principal().account_id, job_id))
 
 
+@resource.operation("POST", "/jobs/<id:job_id>/pause", "pauseJob", scope="write", answer=Job)
+def pause_job(job_id: str) -> Response:
+    """Pause a job: at once when it is queued, within a second when it runs, with a checkpoint to go on from.
+
+    It frees its worker, and waits for as long as it takes to be resumed. To ask again changes nothing.
+    """
+    with service().database.write() as session:
+        return _answer(session, jobs.pause(session, principal().account_id, job_id))
+
+
+@resource.operation("POST", "/jobs/<id:job_id>/resume", "resumeJob", scope="write", answer=Job)
+def resume_job(job_id: str) -> Response:
+    """Go on with a paused job from its last checkpoint, to the weights of a job that was never paused.
+
+    They are equal to the last bit where the numeric environment matches; elsewhere the job says `"bit_exact": false`.
+    """
+    return _queue_again(jobs.resume, job_id)
+
+
+@resource.operation("POST", "/jobs/<id:job_id>/retry", "retryJob", scope="write", answer=Job)
+def retry_job(job_id: str) -> Response:
+    """Go on with a failed job from its last checkpoint, from the beginning where it has none.
+
+    What failed for its own settings, as a job that diverged, will fail again: training is deterministic.
+    """
+    return _queue_again(jobs.retry, job_id)
+
+
 @resource.operation("DELETE", "/jobs/<id:job_id>", "deleteJob", scope="write", status=204)
 def delete_job(job_id: str) -> Response:
     """Delete a job that is over, with its history and its weights."""
     with service().database.write() as session:
         jobs.delete(session, principal().account_id, job_id)
     return no_content()
+
+
+def _queue_again(ask: Callable[[Session, str, str], JobRow], job_id: str) -> Response:
+    with service().database.write() as session:
+        row = ask(session, principal().account_id, job_id)
+        response = _answer(session, row)
+    if row.status is JobState.QUEUED:
+        service().queue.announce_job(row.id, row.device)
+    return response
 
 
 def _validation(account_id: str, body: Any) -> Response:

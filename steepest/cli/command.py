@@ -3,10 +3,11 @@
 import click
 
 from steepest.cli.card import card
+from steepest.cli.control import cancel, pause, resume, retry
 from steepest.cli.datasets import datasets
 from steepest.cli.evaluate import evaluate
 from steepest.cli.follow import follow
-from steepest.cli.jobs import cancel, jobs
+from steepest.cli.jobs import jobs
 from steepest.cli.predict import predict
 from steepest.cli.service import Service, connected
 from steepest.cli.train import train
@@ -52,5 +53,5 @@ def main() -> None:
     """
 
 
-for command in (train, follow, jobs, cancel, evaluate, weights, card, predict, datasets):
+for command in (train, follow, jobs, pause, resume, retry, cancel, evaluate, weights, card, predict, datasets):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`steepest jobs` and `steepest cancel`: what is training, what came of it."""
+"""`steepest jobs`: what is training, what came of it."""
 
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -120,21 +120,6 @@ def delete_job(service: Service, job: str) -> None:
         client.jobs.delete(job)
     if not service.as_json:
         echo(f"{job} is deleted.")
-
-
-@click.command()
-@click.argument("job")
-@connected
-@pass_service
-def cancel(service: Service, job: str) -> None:
-    """Cancel JOB for good, whether it waits or runs."""
-    with service.client() as client:
-        found = client.jobs.cancel(job)
-    if service.as_json:
-        emit(found)
-    else:
-        stopping = "stops within a second" if found.status == "cancelling" else f"is {found.status}"
-        echo(f"{found.id} {stopping}.")
 
 
 def _status(job: "Job") -> str:

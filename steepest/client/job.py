@@ -73,6 +73,18 @@ class Job(answers.Job):
         """Save this job's model card, as HTML or Markdown."""
         return self._jobs.card(self, path, format=format)
 
+    def pause(self) -> "Job":
+        """Pause this job, with a checkpoint to go on from."""
+        return self._jobs.pause(self)
+
+    def resume(self) -> "Job":
+        """Go on with this job, which is paused."""
+        return self._jobs.resume(self)
+
+    def retry(self) -> "Job":
+        """Go on with this job, which has failed."""
+        return self._jobs.retry(self)
+
     def cancel(self) -> "Job":
         """Stop this job for good."""
         return self._jobs.cancel(self)

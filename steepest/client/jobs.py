@@ -188,6 +188,30 @@ class Jobs:
         """
         return self._session.post(f"/v1/jobs/{id_of(job)}/cancel", Job)
 
+    def pause(self, job: answers.Job | str) -> Job:
+        """Pause a job with a checkpoint: at once when it is queued, within a second when it runs.
+
+        Raises:
+            Conflict: it has already ended, or is being cancelled.
+        """
+        return self._session.post(f"/v1/jobs/{id_of(job)}/pause", Job)
+
+    def resume(self, job: answers.Job | str) -> Job:
+        """Go on with a paused job from its last checkpoint.
+
+        Raises:
+            Conflict: it has ended, or has not stopped yet.
+        """
+        return self._session.post(f"/v1/jobs/{id_of(job)}/resume", Job)
+
+    def retry(self, job: answers.Job | str) -> Job:
+        """Go on with a failed job from its last checkpoint.
+
+        Raises:
+            Conflict: it has not failed, or its data set is gone.
+        """
+        return self._session.post(f"/v1/jobs/{id_of(job)}/retry", Job)
+
     def update(
         self, job: answers.Job | str, *, name: str | None = None, metadata: Mapping[str, str] | None = None
     ) -> Job:

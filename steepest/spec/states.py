@@ -56,8 +56,8 @@ MEANING: Final[Mapping[JobState, str]] = MappingProxyType(
 
 TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = MappingProxyType(
     {
-        # queued: claimed | cancelled before a worker came | refused for good (a poison job)
-        JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
+        # queued: claimed | cancelled or paused before a worker came | refused for good (a poison job)
+        JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.PAUSED, JobState.FAILED}),
         # running: done | failed | asked to pause or cancel | handed back (drain, lost lease)
         JobState.RUNNING: frozenset(
             {JobState.SUCCEEDED, JobState.FAILED, JobState.PAUSING, JobState.CANCELLING, JobState.QUEUED}
@@ -86,6 +86,39 @@ LEASE_EXPIRED: Final[Mapping[JobState, JobState]] = MappingProxyType(
     }
 )
 """What a held job becomes when its worker falls silent."""
+
+REQUESTS: Final[Mapping[str, Mapping[JobState, JobState]]] = MappingProxyType(
+    {
+        "pause": MappingProxyType({JobState.QUEUED: JobState.PAUSED, JobState.RUNNING: JobState.PAUSING}),
+        "resume": MappingProxyType({JobState.PAUSED: JobState.QUEUED}),
+        "retry": MappingProxyType({JobState.FAILED: JobState.QUEUED}),
+        "cancel": MappingProxyType(
+            {
+                JobState.QUEUED: JobState.CANCELLED,
+                JobState.PAUSED: JobState.CANCELLED,
+                JobState.RUNNING: JobState.CANCELLING,
+                JobState.PAUSING: JobState.CANCELLING,
+            }
+        ),
+    }
+)
+"""What a person may ask of a job: which of the transitions it makes, from each state that it is possible in."""
+
+FULFILLED: Final[Mapping[str, frozenset[JobState]]] = MappingProxyType(
+    {
+        "pause": frozenset({JobState.PAUSING, JobState.PAUSED}),
+        "resume": frozenset({JobState.QUEUED, JobState.RUNNING}),
+        "retry": frozenset({JobState.QUEUED, JobState.RUNNING}),
+        "cancel": frozenset({JobState.CANCELLING, JobState.CANCELLED}),
+    }
+)
+"""The states in which a job already is, or is about to be, what a request asks for: to ask again changes nothing."""
+
+
+def possible(state: JobState) -> tuple[str, ...]:
+    """What may be asked of a job in this state with an effect; one that is over can also be deleted."""
+    asked = tuple(name for name, moves in REQUESTS.items() if state in moves)
+    return (*asked, "delete") if state in TERMINAL else asked
 
 
 def sources(target: JobState) -> frozenset[JobState]:

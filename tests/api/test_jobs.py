@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 
 from service.context import KEY
 from steepest.spec.answers import Epoch
+from steepest.spec.errors import Poison
 from steepest.spec.outcome import Environment
 from store import attempts, history, jobs
 from store.database import Database
 from store.models import DEFAULT_ACCOUNT
 from store.settings import Settings
 from tests.api.caller import Caller
+from tests.api.doubles import RecordingQueue
 from tests.api.workshop import Workshop
 
 
@@ -179,6 +181,44 @@ def test_cancelling_a_queued_job(call: Caller, workshop: Workshop, dataset: str)
     assert call.json("POST", f"{path}/cancel")["status"] == "cancelled"
     workshop.train(path.rsplit("/", 1)[1])
     assert call.json("GET", path)["attempt"] == 0
+
+
+def test_pausing_and_resuming_a_queued_job(
+    call: Caller, workshop: Workshop, queue: RecordingQueue, dataset: str
+) -> None:
+    made = call.submit(dataset)["id"]
+    path = f"/v1/jobs/{made}"
+    for _ in range(2):
+        assert call.json("POST", f"{path}/pause")["status"] == "paused"
+    workshop.train(made)
+    assert call.json("GET", path)["attempt"] == 0
+    queue.announced.clear()
+    assert call.json("POST", f"{path}/resume")["status"] == "queued"
+    assert queue.announced == [made]
+    workshop.train(made)
+    found = call.json("GET", path)
+    assert [move["status"] for move in found["transitions"]] == ["queued", "paused", "queued", "running", "succeeded"]
+    refused = call.json("POST", f"{path}/resume", 409)
+    assert (refused["state"], refused["possible"]) == ("succeeded", ["delete"])
+
+
+def test_retrying_a_failed_job(
+    call: Caller, workshop: Workshop, queue: RecordingQueue, database: Database, dataset: str
+) -> None:
+    made = call.submit(dataset)["id"]
+    path = f"/v1/jobs/{made}"
+    assert "queued" in call.json("POST", f"{path}/resume")["status"]
+    with database.write() as session:
+        claim = attempts.claim(session, made, "somebody", 60)
+        assert claim is not None
+        attempts.fail(session, claim, Poison("It ended three times.", failures=3, attempt=3).error())
+    assert call.json("GET", path)["error"]["code"] == "poison"
+    queue.announced.clear()
+    assert call.json("POST", f"{path}/retry")["status"] == "queued"
+    assert queue.announced == [made]
+    workshop.train(made)
+    found = call.json("GET", path)
+    assert (found["status"], found["error"], found["attempt"]) == ("succeeded", None, 2)
 
 
 def test_what_a_state_forbids_is_409_and_says_the_state(call: Caller, job: dict[str, Any], dataset: str) -> None:

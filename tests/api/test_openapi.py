@@ -18,7 +18,8 @@ from tests.api.doubles import RecordingQueue
 
 OPERATIONS = {
     "createDataset", "listDatasets", "getDataset", "updateDataset", "deleteDataset", "listRows", "getDatasetContent",
-    "createJob", "listJobs", "getJob", "updateJob", "cancelJob", "deleteJob", "listEvents", "listEpochs",
+    "createJob", "listJobs", "getJob", "updateJob", "pauseJob", "resumeJob", "retryJob", "cancelJob",
+    "deleteJob", "listEvents", "listEpochs",
     "listCheckpoints", "getSplit", "getWeights", "createPredictions", "listPredictions", "getPrediction",
     "getPredictionContent", "createEvaluation", "listEvaluations", "getEvaluation", "getCard", "getAccount",
     "getHealth", "getReadiness",

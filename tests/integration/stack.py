@@ -218,6 +218,17 @@ class Stack:
         with self.database.write() as session:
             jobs.cancel(session, DEFAULT_ACCOUNT, job_id)
 
+    def pause(self, job_id: str) -> None:
+        """Ask for the job's worker to be freed."""
+        with self.database.write() as session:
+            jobs.pause(session, DEFAULT_ACCOUNT, job_id)
+
+    def resume(self, job_id: str) -> None:
+        """Let a paused job go on."""
+        with self.database.write() as session:
+            row = jobs.resume(session, DEFAULT_ACCOUNT, job_id)
+        self.queue.announce_job(row.id, row.device)
+
     def job(self, job_id: str) -> JobRow:
         """A job as it is now."""
         with self.database.read() as session:

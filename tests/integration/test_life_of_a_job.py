@@ -153,6 +153,42 @@ def test_a_job_is_cancelled_in_the_middle_of_an_epoch(stack: Stack, large: str) 
     assert safetensors.load(stack.weights(job_id, "last")).network.parameters > 500_000
 
 
+def test_a_paused_job_frees_its_worker_and_goes_on_elsewhere_to_the_same_bits(
+    stack: Stack, body: dict[str, Any], calm: bytes
+) -> None:
+    stack.trainers(1)
+    job_id = stack.submit(body)
+    stack.under_way(job_id)
+    first = stack.holder(job_id)
+    stack.pause(job_id)
+    until(lambda: stack.job(job_id).status is JobState.PAUSED)
+    paused = stack.job(job_id)
+    assert (paused.worker, paused.failures) == (None, 0)
+    assert stack.ended(stack.submit(body | {"epochs": 2})).status is JobState.SUCCEEDED
+    first.kill()
+    stack.trainers(1)
+    stack.resume(job_id)
+    job = check_recovered(stack, job_id, calm)
+    assert (job.attempt, job.failures) == (2, 0)
+
+
+def test_a_job_is_paused_in_the_middle_of_an_epoch(stack: Stack, large: str) -> None:
+    layers = [{"units": 512}, {"units": 512}, {"units": 512}]
+    stack.trainers(1)
+    job_id = stack.submit({"dataset": large, "target": "y", "epochs": 2, "batch_size": 1, "layers": layers})
+    until(lambda: stack.job(job_id).step > 0)
+    stack.pause(job_id)
+    until(lambda: stack.job(job_id).status is JobState.PAUSED)
+    job = stack.job(job_id)
+    assert job.epoch == 0, "the epoch was over before the job was paused: make it longer"
+    stack.resume(job_id)
+    until(lambda: stack.job(job_id).step > job.step)
+    resumed = [row.data for row in stack.rows_of(job_id, EventRow) if row.type == "job.resumed"]
+    assert [(data["epoch"], data["step"]) for data in resumed] == [(0, job.step)]
+    stack.cancel(job_id)
+    assert stack.ended(job_id).status is JobState.CANCELLED
+
+
 def test_a_data_set_whose_reader_was_killed_is_read_again(stack: Stack) -> None:
     dataset_id = stack.upload(table(150_000, features=8))
     until(lambda: stack.dataset(dataset_id).worker is not None)

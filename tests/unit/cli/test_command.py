@@ -26,6 +26,9 @@ COMMANDS = [
     [],
     ["train"],
     ["follow"],
+    ["pause"],
+    ["resume"],
+    ["retry"],
     ["cancel"],
     ["weights"],
     ["card"],
@@ -216,6 +219,17 @@ def test_histories_are_tables() -> None:
     assert "job.running" in run(service, "jobs", "events", JOB).stdout
     service.regression = True
     assert "VALIDATION R2" in run(service, "jobs", "epochs", JOB).stdout
+
+
+def test_pause_resume_and_retry_say_what_happens() -> None:
+    service = FakeService()
+    assert run(service, "pause", JOB).stdout == f"{JOB} is paused.\n"
+    assert run(service, "resume", JOB).stdout == f"{JOB} is queued.\n"
+    service.status = "running"
+    assert run(service, "pause", JOB).stdout == f"{JOB} stops within a second.\n"
+    assert "is pausing" in run(service, "retry", JOB).stderr
+    service.status = "failed"
+    assert run(service, "retry", JOB).stdout == f"{JOB} is queued.\n"
 
 
 def test_cancel_says_what_happens() -> None:

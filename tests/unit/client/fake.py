@@ -136,6 +136,17 @@ class FakeService:
         self.status = "cancelled" if self.status == "queued" else "cancelling"
         return httpx.Response(200, json=self.job())
 
+    def pause(self, request: httpx.Request) -> httpx.Response:
+        self.status = "paused" if self.status == "queued" else "pausing"
+        return httpx.Response(200, json=self.job())
+
+    def queue_again(self, request: httpx.Request) -> httpx.Response:
+        wanted = "paused" if request.url.path.endswith("resume") else "failed"
+        if self.status != wanted:
+            raise Conflict(f"the job is {self.status}; only one that is {wanted} can go on")
+        self.status = "queued"
+        return httpx.Response(200, json=self.job())
+
     def list_epochs(self, request: httpx.Request) -> httpx.Response:
         after = int(request.url.params.get("after", 0))
         return page([self.epoch_record(number) for number in range(after + 1, self.epoch + 1)])
@@ -221,6 +232,8 @@ ROUTES = (
     ("GET", r"/v1/jobs/(\w+)", "get_job"),
     ("DELETE", r"/v1/jobs/(\w+)", "delete"),
     ("POST", r"/v1/jobs/(\w+)/cancel", "cancel"),
+    ("POST", r"/v1/jobs/(\w+)/pause", "pause"),
+    ("POST", r"/v1/jobs/(\w+)/(?:resume|retry)", "queue_again"),
     ("GET", r"/v1/jobs/(\w+)/epochs", "list_epochs"),
     ("GET", r"/v1/jobs/(\w+)/events", "list_events"),
     ("GET", r"/v1/jobs/(\w+)/checkpoints", "list_checkpoints"),

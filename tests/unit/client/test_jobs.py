@@ -155,6 +155,18 @@ def test_waiting_has_an_end_of_its_own() -> None:
         FakeService().client().jobs.wait(JOB, timeout=0)
 
 
+def test_pause_resume_and_retry() -> None:
+    service = FakeService()
+    client = service.client()
+    job = client.jobs.create(dataset=DATASET, target="species")
+    assert job.pause().status is JobState.PAUSED
+    assert client.jobs.resume(JOB).status is JobState.QUEUED
+    with pytest.raises(Conflict, match="is queued"):
+        job.retry()
+    service.status = "failed"
+    assert client.jobs.retry(job).status is JobState.QUEUED
+
+
 def test_cancel_and_delete() -> None:
     service = FakeService()
     client = service.client()

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import event, func, select
 
-from steepest.spec.errors import Conflict, InvalidRequest, NotFound, ValidationFailed
-from steepest.spec.states import JobState
+from steepest.spec.errors import Conflict, InvalidRequest, NotFound, Poison, ValidationFailed
+from steepest.spec.states import FULFILLED, REQUESTS, JobState, possible
 from store import attempts, checkpoints, datasets, events, history, ids, jobs, lineage, orphans
 from store.jobs import JobFilter
 from store.models import BlobRow, CheckpointRow, ChunkRow, EpochRow, EventRow, JobRow, LabelRow
@@ -42,7 +42,7 @@ def test_a_job_needs_a_data_set_that_is_there_and_ready(world: World) -> None:
 def test_another_account_sees_nothing(world: World) -> None:
     job = world.submit()
     with world.database.write() as session:
-        for look in (jobs.get, jobs.cancel, jobs.delete):
+        for look in (jobs.get, jobs.pause, jobs.resume, jobs.retry, jobs.cancel, jobs.delete):
             with pytest.raises(NotFound):
                 look(session, ANOTHER_ACCOUNT, job.id)
         assert jobs.page(session, ANOTHER_ACCOUNT).rows == []
@@ -159,9 +159,77 @@ def test_a_finished_job_cannot_be_cancelled(world: World) -> None:
     claim = world.running()
     with world.database.write() as session:
         attempts.finish(session, claim, RESULT, "epochs")
-    with world.database.write() as session, pytest.raises(Conflict, match=r"succeeded.*deleted") as refused:
+    with (
+        world.database.write() as session,
+        pytest.raises(Conflict, match=r"succeeded.*cannot be cancelled.*delete") as refused,
+    ):
         jobs.cancel(session, world.account_id, claim.job_id)
-    assert refused.value.extensions == {"state": "succeeded"}
+    assert refused.value.extensions == {"state": "succeeded", "possible": ["delete"]}
+
+
+def in_state(world: World, state: JobState) -> JobRow:
+    """A job that came into a state by the way that jobs come there."""
+    job = world.submit()
+    with world.database.write() as session:
+        if state in (JobState.PAUSED, JobState.CANCELLED):
+            ask = jobs.pause if state is JobState.PAUSED else jobs.cancel
+            return ask(session, world.account_id, job.id)
+        if state is JobState.QUEUED:
+            return job
+        claim = attempts.claim(session, job.id, "worker", 15)
+        assert claim is not None
+        if state is JobState.FAILED:
+            return attempts.fail(session, claim, Poison("It ended three times.", failures=3, attempt=3).error())
+        if state is JobState.SUCCEEDED:
+            return attempts.finish(session, claim, RESULT, "epochs")
+        if state is not JobState.RUNNING:
+            ask = jobs.pause if state is JobState.PAUSING else jobs.cancel
+            ask(session, world.account_id, job.id)
+    return world.job(job.id)
+
+
+@pytest.mark.parametrize("state", JobState)
+@pytest.mark.parametrize("name", REQUESTS)
+def test_each_request_in_each_state(world: World, state: JobState, name: str) -> None:
+    job, ask = in_state(world, state), getattr(jobs, name)
+    assert job.status is state
+    expected = REQUESTS[name].get(state, state if state in FULFILLED[name] else None)
+    if expected is None:
+        with world.database.write() as session, pytest.raises(Conflict, match=f"is {state.value}") as refused:
+            ask(session, world.account_id, job.id)
+        assert refused.value.extensions == {"state": state.value, "possible": list(possible(state))}
+        assert world.job(job.id).last_event == job.last_event
+        return
+    for _ in range(2):  # to ask again changes nothing
+        with world.database.write() as session:
+            row = ask(session, world.account_id, job.id)
+        assert (row.status, row.last_event) == (expected, job.last_event + (expected is not state))
+    assert (row.announce_at is not None) is (expected is JobState.QUEUED)
+
+
+def test_a_failed_job_that_is_retried_begins_without_a_failure(world: World) -> None:
+    job = in_state(world, JobState.FAILED)
+    with world.database.write() as session:
+        row = jobs.retry(session, world.account_id, job.id)
+    assert (row.status, row.failures, row.error, row.finished_at) == (JobState.QUEUED, 0, None, None)
+    with world.database.read() as session:
+        last = events.page(session, world.account_id, job.id).rows[-1]
+    assert (last.type, last.data["reason"]) == ("job.queued", "retry")
+
+
+def test_without_its_data_set_no_failed_job_is_retried(world: World) -> None:
+    job = in_state(world, JobState.FAILED)
+    with world.database.write() as session:
+        datasets.delete(session, world.account_id, job.dataset_id)
+    with world.database.write() as session, pytest.raises(Conflict, match="deleted"):
+        jobs.retry(session, world.account_id, job.id)
+    assert world.job(job.id).status is JobState.FAILED
+
+
+def test_a_paused_job_keeps_its_data_set(world: World) -> None:
+    job = in_state(world, JobState.PAUSED)
+    with world.database.write() as session, pytest.raises(Conflict):
+        datasets.delete(session, world.account_id, job.dataset_id)
 
 
 @pytest.mark.parametrize("held", [False, True])

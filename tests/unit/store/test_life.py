@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 
 from steepest.spec.errors import Conflict, Diverged
-from steepest.spec.states import HELD, TERMINAL, TRANSITIONS, JobState
+from steepest.spec.states import FULFILLED, HELD, LEASE_EXPIRED, REQUESTS, TERMINAL, TRANSITIONS, JobState
 from store import attempts, checkpoints, events, history, jobs
 from store.attempts import FencedOff, Position
 from store.fence import Claim
@@ -120,7 +120,6 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data(), how=st.sampled_from(["finish", "fail", "release"]))
     def end(self, data: st.DataObject, how: str) -> None:
         claim = self.pick(data)
-        let_go = {JobState.RUNNING: JobState.QUEUED, JobState.CANCELLING: JobState.CANCELLED}
         try:
             with self.world.database.write() as session:
                 if how == "finish":
@@ -134,21 +133,23 @@ class Life(RuleBasedStateMachine):
         else:
             assert claim is self.holder
             ends = {"finish": JobState.SUCCEEDED, "fail": JobState.FAILED}
-            self.become(ends.get(how) or let_go[self.status])
+            self.become(ends.get(how) or LEASE_EXPIRED[self.status])
 
-    @rule()
-    def cancel(self) -> None:
+    @rule(name=st.sampled_from(sorted(REQUESTS)))
+    def ask(self, name: str) -> None:
+        """The owner wants something of the job, whether it is possible or not."""
+        moves = REQUESTS[name]
         try:
             with self.world.database.write() as session:
-                state = jobs.cancel(session, self.world.account_id, self.job_id).status
+                state = getattr(jobs, name)(session, self.world.account_id, self.job_id).status
         except Conflict:
-            assert self.status in {JobState.SUCCEEDED, JobState.FAILED}
+            assert self.status not in {*moves, *FULFILLED[name]}
         else:
-            if self.status is JobState.QUEUED:
-                self.become(JobState.CANCELLED)
-            elif self.status is JobState.RUNNING:
-                self.become(JobState.CANCELLING)
+            if self.status in moves:
+                self.become(moves[self.status])
+                self.failures = 0 if name == "retry" else self.failures
             assert state is self.status
+            assert self.status in FULFILLED[name]
 
     @rule(seconds=st.sampled_from([1.0, LEASE, 40.0]))
     def pass_time(self, seconds: float) -> None:
@@ -163,8 +164,8 @@ class Life(RuleBasedStateMachine):
         if not expired:
             return
         self.failures = 0 if self.reached > self.reached_before else self.failures + 1
-        self.become({JobState.RUNNING: JobState.QUEUED, JobState.CANCELLING: JobState.CANCELLED}[self.status])
-        if self.status is JobState.QUEUED and self.failures == MOST_FAILURES:
+        self.become(LEASE_EXPIRED[self.status])
+        if self.status is JobState.QUEUED and self.failures >= MOST_FAILURES:
             self.become(JobState.FAILED)
         assert (self.job_id in self.broker.told) is (self.status is JobState.QUEUED)
 

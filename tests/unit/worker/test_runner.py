@@ -142,6 +142,54 @@ def test_a_cancelled_job_keeps_its_last_checkpoint(desk: Desk, dataset: str, bef
     assert desk.queue.jobs == []
 
 
+def test_a_paused_job_goes_on_to_the_same_bits(desk: Desk, dataset: str, before_each: Hook) -> None:
+    calm = calm_weights(desk, dataset)
+    job_id = desk.submit(dataset)
+
+    def pause() -> None:
+        with desk.here.database.write() as session:
+            jobs.pause(session, DEFAULT_ACCOUNT, job_id)
+        desk.here.drain.ask()  # the attempt ends at once, and the job is paused, whatever ended it
+
+    before_each(at_epoch(3, pause))
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.epoch, job.worker, job.failures) == (JobState.PAUSED, 3, None, 0)
+    assert desk.queue.jobs == []
+    desk.restart()
+    runner.run(desk.here, job_id)
+    assert desk.job(job_id).attempt == 1, "a paused job waits until it is resumed"
+    with desk.here.database.write() as session:
+        jobs.resume(session, DEFAULT_ACCOUNT, job_id)
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.attempt, job.bit_exact) == (JobState.SUCCEEDED, 2, True)
+    assert desk.weights(job_id) == calm
+    assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_failed_job_is_retried_from_its_last_checkpoint(desk: Desk, dataset: str, before_each: Hook) -> None:
+    calm = calm_weights(desk, dataset)
+    job_id = desk.submit(dataset, checkpoint_every={"seconds": 0.001})
+
+    def break_down() -> None:
+        raise RuntimeError("a bug of ours")
+
+    before_each(at_epoch(5, break_down))
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.error is not None) == (JobState.FAILED, True)
+    assert desk.weights(job_id, "last"), "the last checkpoint of a failed job stays"
+    with desk.here.database.write() as session:
+        jobs.retry(session, DEFAULT_ACCOUNT, job_id)
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.attempt, job.error, job.bit_exact) == (JobState.SUCCEEDED, 2, None, True)
+    assert desk.weights(job_id) == calm
+    assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
+    assert "job.resumed" in desk.events(job_id)
+
+
 def test_large_weights_keep_nobody_waiting_who_cancels(
     desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
