@@ -13,7 +13,7 @@ IMPORTED := embedded.demo, embedded.up, service.app, service.gthread, store.reco
 	celery.bin.worker, celery.concurrency.prefork, celery.worker.consumer, kombu.transport.redis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers up demo test test-services test-gpu test-peers mutations lint format bench docs lock clean
+.PHONY: help setup peers up demo backup restore fsck test test-services test-gpu test-peers mutations lint format bench docs lock clean
 
 help: ## Explain the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -50,6 +50,15 @@ up: $(KERNELS) ## Serve on this machine until Ctrl-C: API, workers, reconciler, 
 
 demo: $(KERNELS) ## Train on real digits over HTTP; weights and loss curve land in demo/
 	@$(BIN)/python -m embedded demo
+
+backup: $(READY) ## Copy the home's database while it is at work: make backup FILE=copy.db
+	@$(BIN)/python -m embedded backup "$(or $(FILE),$(error Say where to: make backup FILE=copy.db))"
+
+restore: $(READY) ## Put a copy back, while nothing serves: make restore FILE=copy.db
+	@$(BIN)/python -m embedded restore "$(or $(FILE),$(error Say what: make restore FILE=copy.db))"
+
+fsck: $(READY) ## Read all that is stored, and say what is damaged
+	@$(BIN)/python -m store.admin fsck
 
 test: $(KERNELS) ## Run the whole suite on the embedded default
 	@$(BIN)/pytest

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from embedded import address, broker
+from embedded import address, backup, broker
 from embedded.home import held, write_private
 from embedded.refusal import Refused
 from embedded.signals import Signals
@@ -56,6 +56,8 @@ def _started(stack: Stack, supervisor: Supervisor, signals: Signals, url: str) -
     """Bring everything up, in order; False when a signal asked to stop meanwhile."""
     if stack.broker:
         supervisor.start(stack.broker)
+    if (copy := backup.before_migration(stack.settings)) is not None:
+        _say(f"An earlier release made this home: it is migrated, and {copy} keeps it as it was.")
     migrate.upgrade(stack.settings.database_url)
     with Database(stack.settings.database_url) as database:
         ensure_home_key(database, stack.settings.key_file)

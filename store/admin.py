@@ -1,4 +1,4 @@
-"""Operators' commands: `python -m store.admin keys create|list|revoke`, `python -m store.admin migrate`."""
+"""Operators' commands: `python -m store.admin keys create|list|revoke`, `migrate`, `fsck`."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from steepest.spec.errors import SteepestError
-from store import keys, logs, migrate
+from store import fsck, keys, logs, migrate
 from store.database import Database, because
 from store.keys import SCOPES, Scope
 from store.models import DEFAULT_ACCOUNT
@@ -39,6 +39,22 @@ def migrate_command(url: str, first_key: bool) -> None:
             secret = keys.ensure_first_key(session)
         if secret is not None:
             click.echo(f"The first API key, shown this once: {secret}")
+
+
+@admin.command("fsck")
+@click.pass_context
+def fsck_command(context: click.Context) -> None:
+    """Read all that is stored, and say what is damaged; exit code 1 if anything is. Nothing is changed."""
+    migrate.check(context.obj)
+    found = 0
+    with Database(context.obj) as database:
+        total = fsck.size(database)
+        with click.progressbar(length=total, label="Reading", file=sys.stderr) as bar:
+            for damage in fsck.check(database, bar.update):
+                found += 1
+                click.echo(damage)
+    click.echo(f"{found} things are wrong." if found else f"{total:,} bytes and all rows are as they should be.")
+    context.exit(1 if found else 0)
 
 
 @admin.group("keys")

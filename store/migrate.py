@@ -33,7 +33,7 @@ def upgrade(url: str, revision: str = "head") -> str | None:
     """
     _make_room(url)
     before = current(url)
-    _refuse_later(before)
+    refuse_later(before)
     _run(url, command.upgrade, revision)
     return before
 
@@ -64,7 +64,7 @@ def check(url: str) -> None:
         SchemaMismatch: it is not; the detail says what to do.
     """
     found = current(url)
-    _refuse_later(found)
+    refuse_later(found)
     if found != head():
         raise SchemaMismatch("the database's schema is older than this release; run: python -m store.admin migrate")
 
@@ -83,7 +83,12 @@ def _run(url: str, step: Callable[[Config, str], None], revision: str) -> None:
         step(alembic, revision)
 
 
-def _refuse_later(found: str | None) -> None:
+def refuse_later(found: str | None) -> None:
+    """Make sure that a revision is one that this release knows.
+
+    Raises:
+        SchemaMismatch: a later release made it.
+    """
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
     if found is not None and found not in known:
         raise SchemaMismatch("the database was made by a later release of steepest; use that release or a later one")

@@ -9,18 +9,22 @@ from store.models import BlobRow, BlobState, CheckpointRow, ChunkRow, Computatio
 _CHUNKS_PER_TRANSACTION = 32
 
 
-def mark(session: Session, *conditions: ColumnElement[bool]) -> int:
-    """Mark for removal what meets the conditions and is referred to by nothing; how many."""
-    in_use = or_(
+def in_use() -> ColumnElement[bool]:
+    """True of a blob that something refers to."""
+    return or_(
         exists().where(DatasetRow.account_id == BlobRow.account_id, DatasetRow.blob_id == BlobRow.id),
         exists().where(CheckpointRow.account_id == BlobRow.account_id, CheckpointRow.blob_id == BlobRow.id),
         exists().where(CheckpointRow.account_id == BlobRow.account_id, CheckpointRow.state_blob_id == BlobRow.id),
         exists().where(ComputationRow.account_id == BlobRow.account_id, ComputationRow.blob_id == BlobRow.id),
         exists().where(SplitRow.account_id == BlobRow.account_id, SplitRow.blob_id == BlobRow.id),
     )
+
+
+def mark(session: Session, *conditions: ColumnElement[bool]) -> int:
+    """Mark for removal what meets the conditions and is referred to by nothing; how many."""
     statement = (
         update(BlobRow)
-        .where(*conditions, BlobRow.status != BlobState.DELETING, ~in_use)
+        .where(*conditions, BlobRow.status != BlobState.DELETING, ~in_use())
         .values(status=BlobState.DELETING, kept_until=None)
         .returning(BlobRow.id)
         .execution_options(synchronize_session=False)
