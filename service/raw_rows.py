@@ -45,17 +45,18 @@ def in_order(
     known = set(names)
     if strange := [name for name in columns if name not in known]:
         known |= ignored()
-        near = Suggestions(names)
-        problems = [
-            FieldProblem(
-                pointer=pointer_to(["columns", name]),
-                detail=f'the model has no feature "{name}"' + near(name),
+        unknown = [name for name in strange if name not in known][:MOST_PROBLEMS]  # before any is compared with all
+        if unknown:
+            near = Suggestions(names)
+            raise raised(
+                [
+                    FieldProblem(
+                        pointer=pointer_to(["columns", name]),
+                        detail=f'the model has no feature "{name}"' + near(name),
+                    )
+                    for name in unknown
+                ]
             )
-            for name in strange
-            if name not in known
-        ]
-        if problems:
-            raise raised(problems[:MOST_PROBLEMS])
     count = len(next(iter(columns.values()), ()))
     if count > most:
         raise too_many(count, most)
