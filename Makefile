@@ -13,7 +13,7 @@ IMPORTED := embedded.demo, embedded.up, service.app, service.gthread, store.reco
 	celery.bin.worker, celery.concurrency.prefork, celery.worker.consumer, kombu.transport.redis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers up demo backup restore fsck test test-services test-gpu test-peers mutations lint format bench docs lock clean
+.PHONY: help setup peers up demo backup restore fsck test test-services test-gpu test-peers sites mutations lint format bench docs lock clean
 
 help: ## Explain the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -65,6 +65,9 @@ test: $(KERNELS) ## Run the whole suite on the embedded default
 
 test-services: $(KERNELS) ## Run the store, API and integration suites on real PostgreSQL and Redis
 	@$(BIN)/python -m tests.services
+
+sites: $(KERNELS) ## Cut a job's life at every fault site, in every way (half an hour)
+	@STEEPEST_SITES=all $(BIN)/python -m pytest -q --show-capture=no tests/integration/life
 
 test-gpu: $(READY) ## Run the trainer on this machine's GPU, against NumPy
 	@$(UV) install --quiet --python $(BIN)/python --no-build-isolation --editable '.[gpu]'

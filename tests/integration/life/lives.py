@@ -1,0 +1,213 @@
+"""One job's life, from the upload to the last byte swept, in one thread and by one clock: every run takes equal steps.
+
+The API, the worker and the reconciler are the real ones. The lease has no thread: it looks whenever the work shows
+that it is alive. Time passes only where someone waits.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Self
+
+import pytest
+from safetensors import numpy as tensors
+from sqlalchemy import func, select
+
+from service.app import create_app
+from steepest.spec.errors import Unavailable
+from steepest.trainer.state import State
+from store import keys
+from store.database import Database
+from store.models import DEFAULT_ACCOUNT, BlobRow, JobRow
+from store.reconciler import Reconciler
+from store.settings import Settings
+from tests.integration.life.faults import Broker, Death, Sites, WatchedQueue
+from tests.invariants import violations
+from worker import attempt, ingest, recorder, runner
+from worker.cache import Cache
+from worker.drain import Drain
+from worker.identity import Identity
+from worker.lease import Lease
+from worker.process import Process
+from worker.saving import Saver
+
+ROWS: Final = ("length,kind\n" + "".join(f"{index % 7}.5,{'ab'[index % 7 > 3]}\n" for index in range(24))).encode()
+EPOCHS: Final = 3
+ROUNDS: Final = 40
+"""Looks of the reconciler after which work that has not ended is taken to be lost."""
+
+
+class Time:
+    """The one clock."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        """The database's time."""
+        return datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        """A process's time."""
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.seconds += seconds
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the owner of a job got."""
+
+    weights: dict[str, tuple[str, tuple[int, ...], bytes]]
+    """Each array's type, shape and bytes; the ids in a file's metadata differ."""
+    predictions: Any
+
+
+class Life:
+    """The world of one job, with the shim around it."""
+
+    def __init__(self, url: str, home: Path, sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sites, self.time = sites, Time()
+        self.database = Database(url, clock=self.time.now)
+        with self.database.write() as session:
+            key = keys.create(session, DEFAULT_ACCOUNT, ("read", "write"), "life")[1]
+        settings = Settings(home=home, database_url=url, broker_url="memory://", threads=4)
+        self.queue = WatchedQueue(Broker(sites), sites)
+        self._client = create_app(settings, self.database, self.queue).test_client()
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._settings = replace(settings, lease_seconds=3.0)
+        drain = Drain.make(home)
+        self._process = Process(
+            settings=self._settings,
+            identity=Identity("life@here/1", ("cpu", "short", "computations"), Path(drain.path)),
+            database=self.database,
+            queue=self.queue,
+            cache=Cache(home / "cache", 1 << 28),
+            drain=drain,
+        )
+        self._replace_clocks(monkeypatch)
+        sites.watch_database(self.database, monkeypatch)
+        sites.watch_files(monkeypatch)
+
+    def live(self) -> Outcome:
+        """All of it; what its owner got.
+
+        Raises:
+            AssertionError: an acknowledged request did not reach its end, or an invariant does not hold.
+        """
+        query = "/v1/datasets?name=rows"
+        dataset = self._ask("POST", query, data=ROWS, content_type="text/csv", key="upload")["id"]
+        self._work_until(lambda: self._state(f"/v1/datasets/{dataset}") in ("ready", "failed"))
+        assert self._state(f"/v1/datasets/{dataset}") == "ready"
+        spec = {"dataset": dataset, "target": "kind", "layers": [{"units": 2}], "epochs": EPOCHS, "seed": 7}
+        job = self._ask("POST", "/v1/jobs", json=spec, key="submit")["id"]
+        path = f"/v1/jobs/{job}"
+        assert self._ask("POST", f"{path}/pause")["status"] == "paused"
+        assert self._ask("POST", f"{path}/resume")["status"] == "queued"
+        self._work_until(lambda: self._state(path) in ("succeeded", "failed", "cancelled"))
+        assert self._state(path) == "succeeded"
+        assert self._ask("GET", path)["progress"]["epoch"] == EPOCHS
+        weights = self._ask("GET", f"{path}/weights")
+        predictions = self._ask("POST", f"{path}/predictions", json={"rows": [{"length": 1.5}]})["data"]
+        self._ask("DELETE", path)
+        self._ask("DELETE", f"/v1/datasets/{dataset}")
+        for _ in range(4):
+            self.time.sleep(700)
+            self._reconcile()
+        self._check()
+        self._nothing_is_left()
+        arrays = {name: (str(a.dtype), a.shape, a.tobytes()) for name, a in tensors.load(weights).items()}
+        return Outcome(arrays, predictions)
+
+    def _ask(self, method: str, path: str, *, key: str | None = None, **request: Any) -> Any:
+        """What the API answers, asked again for as long as it says that this may help, as the client does."""
+        headers = {**self._headers, **({"Idempotency-Key": key} if key else {})}
+        for tries in range(ROUNDS):
+            with suppress(Death, Unavailable):  # the second breaks a download off, whose status is sent already
+                answer = self._client.open(path, method=method, headers=headers, buffered=True, **request)
+                if answer.status_code < 400:
+                    self.sites.repair()
+                    return answer.get_json() if answer.is_json else answer.data
+                if method == "DELETE" and tries and answer.status_code == 404:
+                    return None  # an earlier try did it
+                problem = answer.get_json()
+                assert problem["retryable"], problem
+            self.sites.repair()
+            self._check()
+            self.time.sleep(20)
+        raise AssertionError(f"{method} {path} is never answered")
+
+    def _state(self, path: str) -> str:
+        return str(self._ask("GET", path)["status"])
+
+    def _work_until(self, done: Callable[[], bool]) -> None:
+        for _ in range(ROUNDS):
+            while self.queue.broker.messages:
+                task, subject = self.queue.broker.messages.pop(0)
+                run = {"steepest.train": runner.run, "steepest.ingest": ingest.run}[task]
+                self._as_process(partial(run, self._process, subject))
+            if done():
+                return
+            self.time.sleep(20)
+            self._reconcile()
+        raise AssertionError("the work does not end")
+
+    def _reconcile(self) -> None:
+        self._as_process(Reconciler(self.database, self.queue, self._settings).tick)
+
+    def _as_process(self, act: Callable[[], Any]) -> None:
+        """Do what a process does that logs its errors and goes on, or is started anew."""
+        with suppress(Death, Exception):
+            act()
+        self.sites.repair()
+        self._check()
+
+    def _check(self) -> None:
+        with self.sites.unwatched():
+            found = violations(self.database)
+        assert not found, found
+
+    def _nothing_is_left(self) -> None:
+        with self.sites.unwatched(), self.database.read() as session:
+            left = [session.scalar(select(func.count()).select_from(table)) for table in (JobRow, BlobRow)]
+        assert left == [0, 0]
+
+    def _replace_clocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = self.time
+
+        class Looking(Lease):
+            """A lease that looks when the work shows that it is alive."""
+
+            def __init__(self, *args: Any, taken_at: float, **named: Any) -> None:
+                super().__init__(*args, taken_at=world.monotonic(), clock=world.monotonic, **named)
+
+            def __enter__(self) -> Self:
+                return self
+
+            def __exit__(self, *_: object) -> None:
+                self._ended.set()
+
+            def alive(self) -> None:
+                super().alive()
+                self.beat()
+
+        monkeypatch.setattr(runner, "Lease", Looking)
+        monkeypatch.setattr(ingest, "Lease", Looking)
+        monkeypatch.setattr(attempt, "time", world)
+        monkeypatch.setattr(recorder, "EVERY_SECONDS", -1.0)
+        # None at the last epoch: the end of the job has to clear a state away.
+        monkeypatch.setattr(Saver, "checkpoint", _only_before(EPOCHS, Saver.checkpoint))
+        monkeypatch.setattr(Saver, "is_due", True)
+
+
+def _only_before(epoch: int, checkpoint: Callable[..., None]) -> Callable[..., None]:
+    def save(saver: Saver, state: State, *rest: Any, **named: Any) -> None:
+        if state.epoch - 1 < epoch:
+            checkpoint(saver, state, *rest, **named)
+
+    return save
