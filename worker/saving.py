@@ -36,7 +36,7 @@ from store.attempts import Claim
 from store.checkpoints import Kind
 from store.database import Database
 from worker.attempt import persist, through_outage
-from worker.lease import Lease, Stop
+from worker.lease import Lease, Stop, Stopped
 from worker.recorder import Recorder
 
 log = structlog.get_logger(__name__)
@@ -152,23 +152,39 @@ class Saver:
         """Measure the weights that predictions use, and end the job as succeeded with all its weights and figures.
 
         Raises:
-            Stopped: `watch` has seen that the job shall not go on, before anything was written.
+            Stopped: `watch` has seen that the job shall not go on. One that is cancelled keeps the weights, as it does
+                in `last_words`; any other goes on from its last checkpoint.
         """
-        result = result_of(
-            self._network, run.theta, self._data, epochs=run.epochs, best_epoch=run.best_epoch, watch=watch
-        )
-        held_out = evaluated(self._model(run.theta))
+        try:
+            result = result_of(
+                self._network, run.theta, self._data, epochs=run.epochs, best_epoch=run.best_epoch, watch=watch
+            )
+            held_out = evaluated(self._model(run.theta))
+        except Stopped as stopped:
+            if stopped.why is Stop.CANCEL and self._lease.may_write and run.last.nbytes <= QUICK_BYTES:
+                self._save_trained(run, recorder)
+            raise
+
+        def end(session: Session) -> None:
+            if held_out is not None:
+                computations.save_held_out(session, self._claim, held_out)
+            attempts.finish(session, self._claim, result, run.stopped_by, bit_exact=bit_exact)
+
+        self._save_trained(run, recorder, end)
+
+    def _save_trained(self, run: Finished, recorder: Recorder, then: Callable[[Session], None] | None = None) -> None:
+        """Store the weights of a run that is over, with its last epochs; `then` is in the same transaction."""
         stored = self._stored(_Place(run.epochs, 0, "last", run.last), run.best_epoch, run.best)
 
         def write(session: Session) -> None:
             recorder.write(session)
             for (epoch, step), (kinds, blob_id) in stored.items():
                 checkpoints.save(session, self._claim, epoch, step, kinds, blob_id)
-            if held_out is not None:
-                computations.save_held_out(session, self._claim, held_out)
-            attempts.finish(session, self._claim, result, run.stopped_by, bit_exact=bit_exact)
+            if then is not None:
+                then(session)
 
         persist(self._database, self._lease, write)
+        recorder.written()
 
     def _start(
         self, session: Session, environment: Environment, state: State | None, split: _Split | None

@@ -19,13 +19,14 @@ from store.database import Database
 from store.models import DEFAULT_ACCOUNT, ComputationKind, ComputationRow, DatasetRow, EpochRow, EventRow, JobRow
 from store.queue import Queue
 from store.settings import Settings
-from worker import ingest, training
+from worker import ingest, runner, training
 from worker.cache import Cache
 from worker.drain import Drain
 from worker.identity import Identity
 from worker.process import Process
 
 Item = Progress | EpochRecord | Finished
+Hook = Callable[[Callable[[Item], None]], None]
 
 
 class Announcements(Queue):
@@ -157,3 +158,22 @@ def before_each(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Item], N
         monkeypatch.setattr(training, "fit", watched)
 
     return install
+
+
+def at_epoch(epoch: int, act: Callable[[], None]) -> Callable[[Item], None]:
+    """Act once, just before that epoch's record."""
+    done: list[int] = []
+
+    def happen(item: Item) -> None:
+        if isinstance(item, EpochRecord) and item.epoch == epoch and not done:
+            done.append(epoch)
+            act()
+
+    return happen
+
+
+def calm_weights(desk: Desk, dataset: str) -> bytes:
+    """The weights of the same job when nothing disturbs it."""
+    job_id = desk.submit(dataset)
+    runner.run(desk.here, job_id)
+    return desk.weights(job_id)

@@ -17,33 +17,11 @@ from steepest.spec.outcome import Environment
 from steepest.spec.states import JobState
 from steepest.trainer.engines import choice
 from steepest.trainer.engines.choice import Engine
-from steepest.trainer.fit import EpochRecord
-from store import attempts, blobs, checkpoints, jobs
+from store import attempts, blobs
 from store.database import Database
 from store.models import DEFAULT_ACCOUNT, BlobRow, CheckpointRow, ChunkRow, JobRow
-from tests.unit.worker.conftest import Desk, Item, table
+from tests.unit.worker.conftest import Desk, Hook, at_epoch, calm_weights, table
 from worker import runner, saving, training
-
-Hook = Callable[[Callable[[Item], None]], None]
-
-
-def at_epoch(epoch: int, act: Callable[[], None]) -> Callable[[Item], None]:
-    """Act once, just before that epoch's record."""
-    done: list[int] = []
-
-    def happen(item: Item) -> None:
-        if isinstance(item, EpochRecord) and item.epoch == epoch and not done:
-            done.append(epoch)
-            act()
-
-    return happen
-
-
-def calm_weights(desk: Desk, dataset: str) -> bytes:
-    """The weights of the same job when nothing disturbs it."""
-    job_id = desk.submit(dataset)
-    runner.run(desk.here, job_id)
-    return desk.weights(job_id)
 
 
 def test_a_job_gets_the_weights_that_the_library_gives(desk: Desk, dataset: str) -> None:
@@ -123,90 +101,6 @@ def test_a_damaged_checkpoint_is_not_used(desk: Desk, dataset: str, before_each:
     assert desk.job(job_id).status is JobState.SUCCEEDED
     assert desk.weights(job_id) == calm
     assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
-
-
-def test_a_cancelled_job_keeps_its_last_checkpoint(desk: Desk, dataset: str, before_each: Hook) -> None:
-    job_id = desk.submit(dataset, epochs=100_000)
-
-    def cancel() -> None:
-        with desk.here.database.write() as session:
-            jobs.cancel(session, DEFAULT_ACCOUNT, job_id)
-
-    before_each(at_epoch(2, cancel))
-    runner.run(desk.here, job_id)
-    job = desk.job(job_id)
-    assert job.status is JobState.CANCELLED
-    assert 2 <= job.epoch < 100_000
-    assert desk.epochs(job_id) == list(range(1, job.epoch + 1))
-    assert desk.weights(job_id)
-    assert desk.queue.jobs == []
-
-
-def test_a_paused_job_goes_on_to_the_same_bits(desk: Desk, dataset: str, before_each: Hook) -> None:
-    calm = calm_weights(desk, dataset)
-    job_id = desk.submit(dataset)
-
-    def pause() -> None:
-        with desk.here.database.write() as session:
-            jobs.pause(session, DEFAULT_ACCOUNT, job_id)
-        desk.here.drain.ask()  # the attempt ends at once, and the job is paused, whatever ended it
-
-    before_each(at_epoch(3, pause))
-    runner.run(desk.here, job_id)
-    job = desk.job(job_id)
-    assert (job.status, job.epoch, job.worker, job.failures) == (JobState.PAUSED, 3, None, 0)
-    assert desk.queue.jobs == []
-    desk.restart()
-    runner.run(desk.here, job_id)
-    assert desk.job(job_id).attempt == 1, "a paused job waits until it is resumed"
-    with desk.here.database.write() as session:
-        jobs.resume(session, DEFAULT_ACCOUNT, job_id)
-    runner.run(desk.here, job_id)
-    job = desk.job(job_id)
-    assert (job.status, job.attempt, job.bit_exact) == (JobState.SUCCEEDED, 2, True)
-    assert desk.weights(job_id) == calm
-    assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
-
-
-def test_a_failed_job_is_retried_from_its_last_checkpoint(desk: Desk, dataset: str, before_each: Hook) -> None:
-    calm = calm_weights(desk, dataset)
-    job_id = desk.submit(dataset, checkpoint_every={"seconds": 0.001})
-
-    def break_down() -> None:
-        raise RuntimeError("a bug of ours")
-
-    before_each(at_epoch(5, break_down))
-    runner.run(desk.here, job_id)
-    job = desk.job(job_id)
-    assert (job.status, job.error is not None) == (JobState.FAILED, True)
-    assert desk.weights(job_id, "last"), "the last checkpoint of a failed job stays"
-    with desk.here.database.write() as session:
-        jobs.retry(session, DEFAULT_ACCOUNT, job_id)
-    runner.run(desk.here, job_id)
-    job = desk.job(job_id)
-    assert (job.status, job.attempt, job.error, job.bit_exact) == (JobState.SUCCEEDED, 2, None, True)
-    assert desk.weights(job_id) == calm
-    assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
-    assert "job.resumed" in desk.events(job_id)
-
-
-def test_large_weights_keep_nobody_waiting_who_cancels(
-    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(saving, "QUICK_BYTES", 0)
-    job_id = desk.submit(dataset, epochs=100_000)
-
-    def cancel() -> None:
-        with desk.here.database.write() as session:
-            jobs.cancel(session, DEFAULT_ACCOUNT, job_id)
-
-    before_each(at_epoch(2, cancel))
-    runner.run(desk.here, job_id)
-    job = desk.job(job_id)
-    assert job.status is JobState.CANCELLED
-    assert desk.epochs(job_id) == list(range(1, job.epoch + 1))
-    with desk.here.database.read() as session:
-        assert checkpoints.find(session, job, "last") is None
 
 
 def test_an_attempt_that_lost_its_job_writes_nothing(desk: Desk, dataset: str, before_each: Hook) -> None:
