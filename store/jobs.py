@@ -16,7 +16,7 @@ from steepest.spec.errors import Conflict, NotFound, ValidationFailed
 from steepest.spec.job import JobSpec
 from steepest.spec.resolved import ResolvedJobSpec
 from steepest.spec.states import FULFILLED, MEANING, REQUESTS, TERMINAL, JobState, possible
-from store import blobs, computations, events, ids, lineage, splits
+from store import blobs, checkpoints, computations, events, ids, lineage, splits
 from store.database import now
 from store.holds import hold_dataset
 from store.models import CheckpointRow, JobRow, LabelRow
@@ -152,7 +152,10 @@ def cancel(session: Session, account_id: str, job_id: str) -> JobRow:
         NotFound: the account has no such job.
         Conflict: it is over already.
     """
-    return _request(session, account_id, job_id, "cancel")
+    row = _request(session, account_id, job_id, "cancel")
+    if row.status is JobState.CANCELLED:
+        checkpoints.drop_states(session, row)
+    return row
 
 
 def pause(session: Session, account_id: str, job_id: str) -> JobRow:
@@ -182,19 +185,11 @@ def retry(session: Session, account_id: str, job_id: str) -> JobRow:
 
     Raises:
         NotFound: the account has no such job.
-        Conflict: it has not failed, or its data set is gone.
+        Conflict: it has not failed, or its data set is gone or has been read otherwise since.
     """
     row = get(session, account_id, job_id)
     if row.status is JobState.FAILED:
-        try:
-            hold_dataset(session, account_id, row.dataset_id)
-        except ValidationFailed:
-            raise Conflict(
-                f"The job's data set {row.dataset_id} has been deleted: there is nothing to train on. "
-                "Upload the data and submit a new job.",
-                state=row.status.value,
-                possible=["delete"],
-            ) from None
+        _hold_its_dataset(session, row)
     return _request(session, account_id, job_id, "retry", {"failures": 0, "error": None})
 
 
@@ -239,6 +234,31 @@ def _request(
         if row.status not in FULFILLED[name]:
             raise _conflict(row, name)
     return row
+
+
+def _hold_its_dataset(session: Session, row: JobRow) -> None:
+    """Make sure that a failed job finds the data that it was submitted for: nothing kept them since it failed.
+
+    Raises:
+        Conflict: the data set is gone, is being read, or its columns are of other kinds.
+    """
+    try:
+        hold_dataset(session, row.account_id, row.dataset_id)
+    except ValidationFailed:
+        raise Conflict(
+            f"The job's data set {row.dataset_id} has been deleted: there is nothing to train on. "
+            "Upload the data and submit a new job.",
+            state=row.status.value,
+            possible=["delete"],
+        ) from None
+    origin = lineage.of(session, row.account_id, [row.id]).get(row.id)  # a job of an older release has none
+    if origin and origin.columns_sha256 != lineage.columns_sha256(session, row.account_id, row.dataset_id):
+        raise Conflict(
+            f"The columns of the job's data set {row.dataset_id} have changed since it was submitted: its weights "
+            "would come from two tables. Submit a new job.",
+            state=row.status.value,
+            possible=["delete"],
+        )
 
 
 def _conflict(row: JobRow, name: str) -> Conflict:

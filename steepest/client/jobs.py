@@ -208,7 +208,7 @@ class Jobs:
         """Go on with a failed job from its last checkpoint.
 
         Raises:
-            Conflict: it has not failed, or its data set is gone.
+            Conflict: it has not failed, or its data set is gone or has been read otherwise since.
         """
         return self._session.post(f"/v1/jobs/{id_of(job)}/retry", Job)
 

@@ -1,6 +1,7 @@
 """Submit, look, list, cancel, delete: a job as its owner sees it."""
 
 import re
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from steepest.spec.errors import Conflict, InvalidRequest, NotFound, Poison, Val
 from steepest.spec.states import FULFILLED, REQUESTS, JobState, possible
 from store import attempts, checkpoints, datasets, events, history, ids, jobs, lineage, orphans
 from store.jobs import JobFilter
-from store.models import BlobRow, CheckpointRow, ChunkRow, EpochRow, EventRow, JobRow, LabelRow
+from store.models import BlobRow, BlobState, CheckpointRow, ChunkRow, EpochRow, EventRow, JobRow, LabelRow
 from tests.unit.store.world import RESULT, World, epoch
 
 ANOTHER_ACCOUNT = "acc_00000000000070008000000000000002"
@@ -224,6 +225,36 @@ def test_without_its_data_set_no_failed_job_is_retried(world: World) -> None:
     with world.database.write() as session, pytest.raises(Conflict, match="deleted"):
         jobs.retry(session, world.account_id, job.id)
     assert world.job(job.id).status is JobState.FAILED
+
+
+def test_a_failed_job_is_not_retried_on_columns_of_other_kinds(world: World) -> None:
+    job = in_state(world, JobState.FAILED)
+    with world.database.read() as session:
+        before = datasets.get(session, world.account_id, job.dataset_id).columns or []
+    for columns, refused in (([*before, *before], True), (before, False)):
+        with world.database.write() as session:
+            datasets.get(session, world.account_id, job.dataset_id).columns = columns
+        with world.database.write() as session, pytest.raises(Conflict, match="columns") if refused else nullcontext():
+            jobs.retry(session, world.account_id, job.id)
+        assert world.job(job.id).status is (JobState.FAILED if refused else JobState.QUEUED)
+
+
+@pytest.mark.parametrize("waits", [JobState.PAUSED, JobState.QUEUED])
+def test_who_cancels_a_job_that_waits_to_go_on_keeps_its_weights_alone(world: World, waits: JobState) -> None:
+    claim = world.running()
+    weights, state = world.blob(b"weights"), world.blob(b"state")
+    with world.database.write() as session:
+        checkpoints.save(session, claim, 1, 0, {"last"}, weights, state)
+        if waits is JobState.PAUSED:
+            jobs.pause(session, world.account_id, claim.job_id)
+        assert attempts.release(session, claim) is waits
+    with world.database.write() as session:
+        job = jobs.cancel(session, world.account_id, claim.job_id)
+        last = checkpoints.find(session, job, "last")
+        assert last is not None
+        assert (last.blob_id, last.state_blob_id) == (weights, None)
+        going = select(BlobRow.id).where(BlobRow.status == BlobState.DELETING)
+        assert session.scalars(going).all() == [state]
 
 
 def test_a_paused_job_keeps_its_data_set(world: World) -> None:
