@@ -18,7 +18,7 @@ QUARTILES: Final = (0.25, 0.5, 0.75)
 _BLOCK_VALUES: Final = 1 << 18
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # frozen ones take three times as long to make, and wide tables need thousands
 class Figures:
     """Of the numbers that a column has in the training rows."""
 
@@ -60,25 +60,28 @@ def figures_of(parts: Iterable[Floats], columns: int, quartiles: bool = False, f
             mean += delta * (n / total)
             squares += s + delta * delta * (count * n / total)
         count += n
-        low = np.fmin(low, np.fmin.reduce(x, axis=0, initial=np.inf))
-        high = np.fmax(high, np.fmax.reduce(x, axis=0, initial=-np.inf))
+        # Twice as fast as `fmin` and `fmax`, which only gaps need.
+        smaller, larger = (np.fmin, np.fmax) if (n < len(x)).any() else (np.minimum, np.maximum)
+        low = smaller(low, smaller.reduce(x, axis=0, initial=np.inf))
+        high = larger(high, larger.reduce(x, axis=0, initial=-np.inf))
         for column, values in enumerate(np.ascontiguousarray(x.T) if orders or modes else ()):
             there = values[~np.isnan(values)]
             for statistics in (orders, modes):
                 if statistics:
                     statistics[column].add(there)
+    columnwise = zip(*(figure.tolist() for figure in (count, mean, squares, low, high)), strict=True)
     return [
         Figures(
-            count=int(count[i]),
-            missing=rows - int(count[i]),
-            mean=_mean(float(mean[i]), float(low[i]), float(high[i])),
-            squares=float(squares[i]),
-            low=float(low[i]),
-            high=float(high[i]),
-            quartiles=_quartiles(orders[i]) if orders and count[i] else None,
-            frequent=modes[i].value if modes and count[i] else None,
+            count=int(there),
+            missing=rows - int(there),
+            mean=_mean(middle, least, most),
+            squares=square,
+            low=least,
+            high=most,
+            quartiles=_quartiles(orders[i]) if orders and there else None,
+            frequent=modes[i].value if modes and there else None,
         )
-        for i in range(d)
+        for i, (there, middle, square, least, most) in enumerate(columnwise)
     ]
 
 
@@ -115,14 +118,22 @@ def _quartiles(quantiles: Quantiles) -> tuple[float, float, float]:
 
 def _moments(x: Floats) -> tuple[Floats, Floats, Floats]:
     """Of the columns of (k, d): numbers present, mean, and sum of squared deviations."""
+    total = x.sum(axis=0)
+    if not np.isnan(total).any():  # a sum is NaN as soon as any number is
+        n = np.full(x.shape[1], float(len(x)))
+        return n, *_about_mean(x, total, np.maximum(n, 1))
     missing = np.isnan(x)
     n = len(x) - np.count_nonzero(missing, axis=0).astype(np.float64)
-    at_least_one = np.maximum(n, 1)
-    x = np.where(missing, 0.0, x) if missing.any() else x
-    m = x.sum(axis=0) / at_least_one
+    x = np.where(missing, 0.0, x)
+    return n, *_about_mean(x, x.sum(axis=0), np.maximum(n, 1), missing)
+
+
+def _about_mean(x: Floats, total: Floats, n: Floats, missing: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
+    """Mean and sum of squared deviations of columns with so many numbers, each at least 1."""
+    m = total / n
     deviations = x - m
-    if missing.any():
+    if missing is not None:
         deviations[missing] = 0.0
     # The second term is zero but for rounding: it corrects the mean's own error.
-    correction = np.square(deviations.sum(axis=0)) / at_least_one
-    return n, m, np.einsum("ij,ij->j", deviations, deviations) - correction
+    correction = np.square(deviations.sum(axis=0)) / n
+    return m, np.einsum("ij,ij->j", deviations, deviations) - correction

@@ -147,7 +147,7 @@ def _stratified(order: Rows, codes: NDArray[np.intp], sizes: tuple[int, int, int
     validation = apportion(sizes[1], available - training)
     picked: tuple[list[Rows], list[Rows], list[Rows]] = ([], [], [])
     for members, n, m in zip(np.split(by_class, np.cumsum(available)[:-1]), training, validation, strict=True):
-        for part, rows in zip(picked, np.split(members, [n, n + m]), strict=True):
+        for part, rows in zip(picked, (members[:n], members[n : n + m], members[n + m :]), strict=True):
             part.append(rows)
     return _parts(*(np.concatenate(part) for part in picked))
 

@@ -215,18 +215,23 @@ class NumberTally:
         else:
             values, inverse = np.unique(numbers, return_inverse=True)
             counts = np.bincount(inverse, weights=weights)
-        counts = counts.astype(np.int64)
+        self._merge(values, counts.astype(np.int64))
+        if len(self.values) > self._room.distinct:
+            self._give_up()
+
+    def _merge(self, values: Floats, counts: NDArray[np.int64]) -> None:
+        """Add ascending values, each met so many times."""
+        if not len(self.values):
+            self.values, self.counts = values, counts
+            return
         place = np.searchsorted(self.values, values)
         known = np.zeros(len(values), bool)
         inside = place < len(self.values)
         known[inside] = self.values[place[inside]] == values[inside]
         self.counts[place[known]] += counts[known]
-        if known.all():
-            return
-        self.values = np.insert(self.values, place[~known], values[~known])
-        self.counts = np.insert(self.counts, place[~known], counts[~known])
-        if len(self.values) > self._room.distinct:
-            self._give_up()
+        if not known.all():
+            self.values = np.insert(self.values, place[~known], values[~known])
+            self.counts = np.insert(self.counts, place[~known], counts[~known])
 
     def _give_up(self) -> None:
         self._sample, self.hashes = Sample(self._room.sampled), HashSample(self._room.hashed)

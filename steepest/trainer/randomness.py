@@ -63,16 +63,15 @@ class Shuffle:
         self._rows = rows
         self._purpose = purpose
         self._counts = -(-rows // WORDS)
-        self._epochs = max(1, at_once // rows)
-        self._block = -1
+        self._most = max(1, at_once // rows)
+        self._first = 0
         self._orders = np.empty((0, rows), np.intp)
 
     def order(self, epoch: int) -> Array:
         """Row numbers (rows,) of `epoch` in their order."""
-        block, place = divmod(epoch, self._epochs)
-        if block != self._block:
-            self._draw(block)
-        order: Array = self._orders[place]
+        if not 0 <= epoch - self._first < len(self._orders):
+            self._draw(epoch)
+        order: Array = self._orders[epoch - self._first]
         return order
 
     def between(self, epoch: int, start: int, stop: int) -> Array:
@@ -80,8 +79,9 @@ class Shuffle:
         order: Array = self.order(epoch)[start:stop]
         return order
 
-    def _draw(self, block: int) -> None:
-        counts = self._counts * self._epochs
-        drawn = words(self._purpose, self._seed, (block * counts, 0, 0), counts)
-        self._orders = shuffled(drawn.reshape(self._epochs, -1)[:, : self._rows])
-        self._block = block
+    def _draw(self, epoch: int) -> None:
+        """Draw the orders from `epoch` on: of twice as many epochs as last time, so that a short run pays for few."""
+        epochs = min(max(1, 2 * len(self._orders)), self._most)
+        drawn = words(self._purpose, self._seed, (epoch * self._counts, 0, 0), epochs * self._counts)
+        self._orders = shuffled(drawn.reshape(epochs, -1)[:, : self._rows])
+        self._first = epoch
