@@ -37,7 +37,9 @@ def main(arguments: list[str]) -> int:
         environ = os.environ | {"STEEPEST_TEST_DATABASE_URL": database_url, "STEEPEST_TEST_BROKER_URL": broker_url}
         suites = [suite for suite in SUITES if (CHECKOUT / suite).exists()]
         return subprocess.run(
-            [sys.executable, "-m", "pytest", *suites, *arguments], env=environ, cwd=CHECKOUT
+            [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *suites, *arguments],
+            env=environ,
+            cwd=CHECKOUT,
         ).returncode
 
 
