@@ -26,6 +26,9 @@ _END: Final = struct.Struct("<4s4xHHIIH")
 _END_64: Final = struct.Struct("<4s20xQQQQ")
 _LOCATOR_64: Final = struct.Struct("<4s4xQ4x")
 _LONGEST_COMMENT: Final = 1 << 16
+_DEFLATED_MOST: Final = 1032
+"""Bytes that a deflated byte can become (zlib's FAQ: 258 bytes of a match take two bits)."""
+_DEFLATED_SLACK: Final = 258
 
 BROKEN: Final = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError),
@@ -35,7 +38,7 @@ BROKEN: Final = (
 
 
 def open_archive(source: BinaryIO, limits: IngestLimits) -> zipfile.ZipFile:
-    """An archive whose list of members is not too long; its end leaves the source open.
+    """An archive whose list of members is neither too long nor impossible; its end leaves the source open.
 
     Raises:
         DataUnusable: it is, or the archive is damaged.
@@ -51,6 +54,7 @@ def open_archive(source: BinaryIO, limits: IngestLimits) -> zipfile.ZipFile:
     with hostile_archive():
         opened = zipfile.ZipFile(source)
     _check_packing(opened)
+    _check_sizes(opened, source.seek(0, 2))
     return opened
 
 
@@ -78,6 +82,29 @@ def _check_packing(opened: zipfile.ZipFile) -> None:
             pointer = pointer_to(["members", member.filename])
             detail = f"member {shorten(member.filename, 200)}: neither stored as it is nor deflated"
             raise unusable([FieldProblem(pointer=pointer, detail=detail)])
+
+
+def _check_sizes(opened: zipfile.ZipFile, size: int) -> None:
+    """Refuse a list that says of a member what its bytes cannot be, so that the sizes in it may be gone by."""
+    for member in opened.infolist():
+        if why := _impossible(member, size):
+            pointer = pointer_to(["members", member.filename])
+            detail = f"member {shorten(member.filename, 200)}: {why}; the archive is damaged, write it anew"
+            raise unusable([FieldProblem(pointer=pointer, detail=detail)])
+
+
+def _impossible(member: zipfile.ZipInfo, size: int) -> str | None:
+    """Why the list cannot be right about a member of an archive of `size` bytes."""
+    packed, unpacked = member.compress_size, member.file_size
+    if packed > size - member.header_offset:
+        return f"the archive's list gives it {packed:,} bytes, more than the archive has from its place on"
+    if member.flag_bits & 1:  # encrypted: some bytes longer, and refused where it is opened
+        return None
+    if member.compress_type == zipfile.ZIP_STORED and packed != unpacked:
+        return f"{packed:,} bytes are stored as they are, and the archive's list says that they unpack to {unpacked:,}"
+    if unpacked > _DEFLATED_MOST * packed + _DEFLATED_SLACK:
+        return f"the archive's list says that {packed:,} bytes unpack to {unpacked:,}, which no deflated bytes can"
+    return None
 
 
 def _unreadable(error: Exception) -> Exception:

@@ -46,13 +46,17 @@ def _check_members(members: dict[str, zipfile.ZipInfo], limits: IngestLimits) ->
 
 
 def _array(opened: zipfile.ZipFile, member: zipfile.ZipInfo, scratch: Scratch) -> StoredArray:
-    """Unpack a member, never more than it declares."""
+    """Unpack a member, never more than it declares, nor less."""
     file = scratch.file(member.filename)
     with opened.open(member) as packed:
         shutil.copyfileobj(packed, file, 1 << 20)
     size = file.tell()
     file.seek(0)
     name = member.filename.removesuffix(".npy")
+    if size != member.file_size:
+        raise _problem(
+            f"/{name}", f"{name} unpacks to {size:,} bytes; the archive's list says {member.file_size:,}: it is damaged"
+        )
     array = npy_array(file)
     check_whole(array, size, f"/{name}", f"{name} holds " if array.dtype.hasobject else f"{name} is ")
     return array

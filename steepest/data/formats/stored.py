@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 _IDX_TYPES: Final = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _IDX_MOST: Final = 4
+_LONGEST_HEADER: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,25 @@ def npy_array(file: BinaryIO) -> StoredArray:
     version = npy.read_magic(file)
     if version not in read:
         raise ValueError(f"the unknown format version {version}")
+    if version == (2, 0):
+        _check_header(file)
     shape, fortran_order, dtype = read[version](file)
     if any(length < 0 for length in shape):
         raise ValueError(f"the shape {shape}")
     return StoredArray(file, file.tell(), shape, fortran_order, dtype)
+
+
+def _check_header(file: BinaryIO) -> None:
+    """Refuse a header that is said to be very long: NumPy takes memory for all of it, up to 4 GiB, and then reads it.
+
+    Raises:
+        ValueError: it is.
+    """
+    start = file.tell()
+    length = int.from_bytes(file.read(4), "little")
+    file.seek(start)
+    if length > _LONGEST_HEADER:
+        raise ValueError(f"a header of {length:,} bytes; the limit is {_LONGEST_HEADER:,}")
 
 
 def idx_array(file: BinaryIO) -> StoredArray:

@@ -2,6 +2,8 @@
 
 import io
 import random
+import re
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -152,6 +154,50 @@ def test_declared_sizes_are_checked_before_unpacking(refuse: Refuse) -> None:
     assert len(bomb) < 20_000
     ((pointer, detail),) = refuse(bomb, "npz", IngestLimits(unpacked_bytes=1_000_000))
     assert (pointer, detail) == ("", "X and y unpack to 8,008,256 bytes; the limit is 1,000,000")
+
+
+PACKED, UNPACKED = 20, 24
+"""Places of the sizes in an entry of the list of members (APPNOTE 4.3.12)."""
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(
+    ("compressed", "fields", "value", "words"),
+    [
+        (False, [UNPACKED], 0xFFFFFFFE, "say.* that they unpack to 4,294,967,294"),
+        (False, [PACKED], 0xFFFFFFFE, "gives it 4,294,967,294 bytes, more than the archive has"),
+        (False, [PACKED, UNPACKED], 0xFFFFFFFE, "gives it 4,294,967,294 bytes, more than the archive has"),
+        (False, [UNPACKED], 8, "unpack to 8"),
+        (True, [UNPACKED], 0xFFFFFFFE, "unpack to 4,294,967,294, which no deflated bytes can"),
+        (True, [UNPACKED], 10_000, "bytes; the archive's list says 10,000"),
+        (True, [UNPACKED], 8, "cannot be read|cut off"),
+        (True, [PACKED, UNPACKED], 0x7FFFFFFF, "gives it 2,147,483,647 bytes"),
+    ],
+)
+def test_a_list_of_members_that_lies_about_sizes_is_refused(
+    refuse: Refuse, number: int, compressed: bool, fields: list[int], value: int, words: str
+) -> None:
+    made = bytearray(npz(compressed, X=X, y=y))
+    entry = -1
+    for _ in range(number + 1):
+        entry = made.index(b"PK\x01\x02", entry + 1)
+    for field in fields:
+        made[entry + field : entry + field + 4] = value.to_bytes(4, "little")
+    tracemalloc.start()
+    try:
+        ((_, detail),) = refuse(bytes(made), "npz")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert re.search(words, detail), detail
+    assert peak < 8 << 20
+
+
+def test_a_header_said_to_be_gigabytes_is_refused_before_memory_is_taken(refuse: Refuse) -> None:
+    long = npy(X).replace(b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00", 1)
+    long = long[:8] + (0xFFFFFFF0).to_bytes(4, "little") + long[10:]
+    ((_, detail),) = refuse(zipped(X=long, y=npy(y)), "npz")
+    assert "a header of 4,294,967,280 bytes" in detail
 
 
 def test_small_numbers_are_measured_as_the_columns_they_become(refuse: Refuse) -> None:
