@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from steepest.data.formats.csv import CsvReader
 from steepest.data.formats.ipc_messages import RECORDS, BrokenMessage, Live, messages
 from steepest.data.formats.reader import Cells, Fault
 from steepest.data.formats.sources import most_unpacked
-from steepest.data.labels import LONGEST_CELL
+from steepest.data.labels import EXACT_BELOW, LONGEST_CELL
 from steepest.data.limits import IngestLimits
 from steepest.data.raw import MOST_PROBLEMS
 from steepest.spec.errors import DataUnusable, FieldProblem, InvalidRequest
@@ -94,8 +95,9 @@ def from_csv(body: bytes, most: int) -> Columns:
 
 
 def _values(cells: Cells, faults: list[Fault], first: int, column: int) -> list[Any]:
+    """Numbers, or texts: also of numbers that floats may not hold, for a label is all of its digits."""
     numbers = cells.numbers()
-    if numbers is not None:
+    if numbers is not None and not (np.abs(numbers) >= EXACT_BELOW).any():
         return list(numbers.tolist())
     texts = cells.texts()
     faults += [Fault(first + index, column, detail) for index, detail in texts.faults]
@@ -151,9 +153,14 @@ def _python(name: str, array: pa.Array) -> list[Any]:
             array = array.cast(pa.timestamp("us", kind.tz), safe=False)
         return [value.isoformat() if isinstance(value, date | datetime) else value for value in array.to_pylist()]
     if pa.types.is_decimal(kind):
-        return [None if value is None else float(value) for value in array.to_pylist()]
+        return [None if value is None else _number(value) for value in array.to_pylist()]
     detail = f"the type {str(kind)[:100]} holds neither numbers, texts nor times"
     raise raised([FieldProblem(pointer=pointer_to(["columns", name]), detail=detail)])
+
+
+def _number(value: Decimal) -> int | float:
+    """A whole number with all of its digits."""
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _refuse_bombs(body: bytes, most: int) -> None:

@@ -31,7 +31,7 @@ _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASC
 _INFINITY: Final = re.compile(r"[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE)
 _LEADING_ZERO: Final = re.compile(r"[+-]?0\d", re.ASCII)
 _WHOLE: Final = re.compile(r"[+-]?\d+", re.ASCII)
-_EXACT_BELOW: Final = 2.0**53
+EXACT_BELOW: Final = 2.0**53
 """Every whole number below is a float of its own."""
 
 
@@ -54,7 +54,7 @@ def read_label(text: str) -> float | str | None:
     So whole numbers of many digits, such as ids, differ where their digits do.
     """
     value = read_cell(text)
-    if not isinstance(value, float) or abs(value) < _EXACT_BELOW:
+    if not isinstance(value, float) or abs(value) < EXACT_BELOW:
         return value
     bare = text.strip()
     if _WHOLE.fullmatch(bare):
@@ -72,8 +72,14 @@ def in_class_order(labels: Iterable[str]) -> list[str]:
     """Labels ascending: numerically if all are numbers, else by code point."""
     numbers = {label: read_cell(label) for label in labels}
     if all(isinstance(number, float) for number in numbers.values()):
-        return sorted(numbers, key=lambda label: (float(label), label))
+        return sorted(numbers, key=lambda label: (_exact(label), label))
     return sorted(numbers)
+
+
+def _exact(label: str) -> int | float:
+    """A number, with all digits of a whole one that a float can hold at all."""
+    number = float(label)
+    return int(label) if _WHOLE.fullmatch(label.strip()) and math.isfinite(number) else number
 
 
 def objection(text: str) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.data.datetimes import read_datetime
-from steepest.data.labels import read_cell, shorten
+from steepest.data.labels import read_cell, read_label, shorten
 from steepest.spec.errors import FieldProblem
 from steepest.spec.labels import number_label
 from steepest.spec.problems import Suggestions, pointer_to
@@ -110,7 +110,7 @@ class RawRows:
         if isinstance(value, str):
             if value in known:
                 return value
-            value = read_cell(value)
+            value = read_label(value)
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return None
         if isinstance(value, int | float):

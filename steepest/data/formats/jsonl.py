@@ -6,6 +6,7 @@ is broken, is read line by line, which is slower and can say where.
 
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, BinaryIO, Final
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import compute as pc
 from pyarrow import json as arrow_json
 
 from steepest.data.formats.columns import ArrowCells
@@ -20,7 +22,7 @@ from steepest.data.formats.jsonl_blocks import BLANK, blocks, with_new_keys
 from steepest.data.formats.names import checked_names
 from steepest.data.formats.reader import Cells, Fault, Texts, checked
 from steepest.data.formats.sources import batch_rows
-from steepest.data.labels import shorten
+from steepest.data.labels import EXACT_BELOW, shorten
 from steepest.data.limits import IngestLimits
 from steepest.data.unusable import unusable
 from steepest.spec.columns import ColumnKind
@@ -33,6 +35,7 @@ _NESTED: Final = 64
 
 _EXACT: Final = 16
 """Digits, and a sign, from which on a whole number may be more than a float holds."""
+_LONG_WHOLE: Final = re.compile(rb"[:\s]-?\d{16,}[\s,}]")
 
 Value = float | bool | str | None
 
@@ -170,11 +173,20 @@ def _table(block: bytes) -> pa.Table | None:
             table = table.select(names)
         if any(pa.types.is_nested(field.type) for field in table.schema):
             return None
+        if any(map(_is_rounded, table.columns)) and _LONG_WHOLE.search(block):
+            return None
         table.validate(full=True)
         # Without a column the rows would be lost.
         return table if names and len(set(names)) == len(names) else None
     except (pa.ArrowException, ValueError):
         return None
+
+
+def _is_rounded(column: pa.ChunkedArray) -> bool:
+    """Whether digits of whole numbers may be lost: pyarrow makes floats of them where one is none, or is too long."""
+    if not pa.types.is_floating(column.type):
+        return False
+    return bool(pc.any(pc.greater_equal(pc.abs(column), EXACT_BELOW)).as_py())
 
 
 def _keys(block: bytes, *, few: bool) -> Iterator[str]:
