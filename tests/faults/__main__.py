@@ -30,7 +30,7 @@ from tests.faults.watcher import Watcher
 from tests.integration.embedded.processes import eventually
 
 STACKS = ("sqlite", "postgres")
-USERS = 4
+USERS = 8
 SETTLE_SECONDS = 240.0
 LEAST_CHAOS_SECONDS = 20.0
 LONG_RUN_SECONDS = 300.0

@@ -209,11 +209,13 @@ class Injector:
         if self._stack.disk is None:
             return self._limit_files()
         ballast = self._stack.disk / "ballast"
+        if ballast.exists():
+            return None
         free = os.statvfs(self._stack.disk)
-        with ballast.open("wb") as file, suppress(OSError):
+        with ballast.open("wb", buffering=0) as file, suppress(OSError):
             os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
             while file.write(bytes(1 << 16)):
-                file.flush()
+                pass
         self._later(OUTAGE_SECONDS, lambda: ballast.unlink(missing_ok=True))
         return str(ballast.name)
 

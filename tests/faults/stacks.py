@@ -1,6 +1,7 @@
 """The two real stacks: the embedded one under its supervisor; services on PostgreSQL and Redis, kept alive here."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -269,14 +270,13 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
     """A disk of limited size mounted at `folder`, where this user may mount; else None, and the folder is ordinary."""
     folder.mkdir(parents=True, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
-    with suppress(OSError, subprocess.CalledProcessError):
-        subprocess.run(mount, check=True, capture_output=True)
-        try:
-            yield folder
-        finally:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        yield None
         return
-    yield None
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @contextmanager
