@@ -15,7 +15,7 @@ from steepest.trainer.engines.gpu import description, why_not
 from store import logs
 from store.celery_settings import GPU, celery_app
 from store.settings import Settings
-from worker import presence
+from worker import kernels, presence
 from worker.drain import Drain
 from worker.identity import Identity
 from worker.process import this_process
@@ -59,7 +59,7 @@ def _prepare_main(sender: str, **_: Any) -> None:
     identity = Identity.new(sender, list(app.amqp.queues.consume_from), drain.path)
     identity.publish()
     if identity.trains:
-        steepest.warm_up()
+        kernels.load()
     import_module("steepest.data.formats.csv")  # else the first data set of every child would wait for the parser
     signals.worker_shutting_down.connect(lambda **_: drain.ask(), weak=False)
     signals.worker_shutdown.connect(lambda **_: drain.remove(), weak=False)

@@ -13,7 +13,7 @@ from steepest.trainer.engines.tables import Batches, Moving, Rules, Silence, Tab
 from steepest.trainer.engines.ways import Way
 from steepest.trainer.network import Dense, Network
 
-__all__ = ["Batches", "Moving", "Rules", "Steps", "warm_up"]
+__all__ = ["Batches", "Moving", "Rules", "Steps", "compiled_here", "warm_up"]
 
 PER_LINE: Final = 8
 """Numbers of 64 bits in a cache line."""
@@ -107,6 +107,11 @@ def warm_up() -> None:
         batches = Batches(1, 1, np.zeros((1, 1), dtype), np.zeros((1, 1), dtype))
         steps = Steps(network, Moving(theta, theta.copy(), slots), rules, batches, [None])
         steps.run(np.zeros((1, 1), np.intp), np.zeros((1, 1)), 0)
+
+
+def compiled_here() -> bool:
+    """Whether this process compiled kernels that are kept on disk, rather than loading them from there."""
+    return train.stats.cache_path is not None and bool(train.stats.cache_misses)
 
 
 def _settings(rules: Rules) -> Array:
