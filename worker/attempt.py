@@ -1,5 +1,6 @@
 """What attempts share: seeing when to stop, writing through an outage, and saying what went wrong."""
 
+import errno
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -7,7 +8,7 @@ from typing import Final, TypeVar
 import structlog
 from sqlalchemy.orm import Session
 
-from steepest.spec.errors import JobError, JobFailed, OutOfMemory, Unavailable
+from steepest.spec.errors import DiskFull, JobError, JobFailed, OutOfMemory, Unavailable
 from store.blobs import BlobGone
 from store.database import Database
 from worker.drain import Drain
@@ -105,6 +106,8 @@ def explained(error: Exception) -> JobError:
         return OutOfMemory(
             "There is not enough memory on the worker. Make the batch, the layers or the data smaller."
         ).error()
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("The worker's disk is full. Tell the operator to make room on it; then retry the job.").error()
     return JobFailed(
         "Something went wrong on our side, and the log has it. Try again; if it fails again, tell the operator."
     ).error()

@@ -20,6 +20,7 @@ JobFailed                  what a job's `error` holds; never an HTTP answer of i
 ├── Diverged
 ├── DataUnusable
 ├── OutOfMemory
+├── DiskFull
 └── Poison
 """
 
@@ -234,6 +235,12 @@ class OutOfMemory(JobFailed):
     """The job needs more memory than a worker has."""
 
     status, code, title, fault, retryable = 422, "out_of_memory", "Not enough memory", "user", False
+
+
+class DiskFull(JobFailed):
+    """The worker's disk has no room for what the job needs."""
+
+    code, title = "disk_full", "A worker's disk is full"
 
 
 class Poison(JobFailed):

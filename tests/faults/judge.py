@@ -27,7 +27,7 @@ REDONE_SECONDS = CHECKPOINT_SECONDS + 5.0
 SWEPT_AFTER = timedelta(days=1)
 IDLE_SECONDS = 1.0
 BUSY_SHARE = 0.5
-EXCUSED = frozenset({"poison", "out_of_memory"})
+EXCUSED = frozenset({"poison", "out_of_memory", "disk_full"})
 """Errors that a starved or often killed attempt may end with; its owner retries."""
 
 Arrays = dict[str, tuple[str, tuple[int, ...], bytes]]

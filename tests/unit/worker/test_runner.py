@@ -1,5 +1,6 @@
 """An attempt ends a job in each of the ways that a job can end, and never writes what it may not."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -132,7 +133,12 @@ def test_a_run_that_diverges_is_the_users_to_mend(desk: Desk, dataset: str) -> N
 
 @pytest.mark.parametrize(
     ("error", "code", "fault"),
-    [(ZeroDivisionError("secret"), "training_failed", "system"), (MemoryError("secret"), "out_of_memory", "user")],
+    [
+        (ZeroDivisionError("secret"), "training_failed", "system"),
+        (MemoryError("secret"), "out_of_memory", "user"),
+        (OSError(errno.ENOSPC, "secret"), "disk_full", "system"),
+        (OSError(errno.EIO, "secret"), "training_failed", "system"),
+    ],
 )
 def test_what_only_we_understand_is_told_in_words(
     desk: Desk, dataset: str, before_each: Hook, error: Exception, code: str, fault: str
