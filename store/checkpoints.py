@@ -157,6 +157,19 @@ def drop_states(session: Session, job: JobRow) -> None:
     blobs.let_go(session, freed)
 
 
+def keep_only(session: Session, job: JobRow, kind: Kind) -> None:
+    """Of a job that is over keep the weights of one checkpoint, that of a kind; all else goes, and every state."""
+    rows = session.scalars(_query(job.account_id, job.id)).all()
+    freed = [row.state_blob_id for row in rows]
+    for row in rows:
+        if getattr(row, f"is_{kind}"):
+            row.state_blob_id = None
+        else:
+            freed.append(row.blob_id)
+            session.delete(row)
+    blobs.let_go(session, freed)
+
+
 def _take_kinds(
     session: Session, before: Sequence[CheckpointRow], taken: Collection[Kind], unless: CheckpointRow | None
 ) -> list[str | None]:

@@ -7,7 +7,7 @@ damage.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, or_, select, text
+from sqlalchemy import ColumnElement, func, literal, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
 from store.blob_reader import CHUNK, BlobDamaged, BlobReader
@@ -107,20 +107,20 @@ def _references(database: Database) -> Iterator[Damage]:
 
 
 def _series(database: Database) -> Iterator[Damage]:
-    """Events and epochs are numbered from 1 without a gap, up to what the job's row says."""
+    """Events and epochs are numbered without a gap, from and to what the job's row says."""
     kinds = (
-        ("events", EventRow, EventRow.number, JobRow.last_event),
-        ("epochs", EpochRow, EpochRow.epoch, JobRow.epoch),
+        ("events", EventRow, EventRow.number, literal(0), JobRow.last_event),
+        ("epochs", EpochRow, EpochRow.epoch, JobRow.epochs_removed, JobRow.epoch),
     )
     with database.read() as session:
-        for name, table, number, last in kinds:
+        for name, table, number, removed, last in kinds:
             count, least, most = func.count(number), func.min(number), func.max(number)
-            sound: ColumnElement[bool] = (count == last) & (func.coalesce(most, 0) == last)
-            sound &= func.coalesce(least, 1) == 1
+            sound: ColumnElement[bool] = (count == last - removed) & (func.coalesce(most, last) == last)
+            sound &= func.coalesce(least, removed + 1) == removed + 1
             broken = (
-                select(JobRow.id, count, least, most, last)
+                select(JobRow.id, count, least, most, last - removed)
                 .outerjoin(table, (table.account_id == JobRow.account_id) & (table.job_id == JobRow.id))
-                .group_by(JobRow.id, last)
+                .group_by(JobRow.id, removed, last)
                 .having(~sound)
             )
             for job_id, there, lowest, highest, expected in session.execute(broken):

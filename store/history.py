@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, delete, insert, select
+from sqlalchemy import Select, case, delete, insert, select
 from sqlalchemy.orm import Session
 
 from steepest.spec.answers import Epoch
@@ -47,7 +47,8 @@ def rewind(session: Session, claim: Claim, epoch: int, step: int = 0) -> None:
     Raises:
         FencedOff: the attempt no longer holds the job.
     """
-    job = fenced(session, claim, {"epoch": epoch, "step": step})
+    removed = case((JobRow.epochs_removed > epoch, epoch), else_=JobRow.epochs_removed)
+    job = fenced(session, claim, {"epoch": epoch, "step": step, "epochs_removed": removed})
     later = (EpochRow.account_id == job.account_id, EpochRow.job_id == job.id, EpochRow.epoch > epoch)
     session.execute(delete(EpochRow).where(*later).execution_options(synchronize_session=False))
     checkpoints.drop_later(session, job, epoch, step)

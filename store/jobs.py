@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypedDict
 
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy import delete as delete_from
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from steepest.spec.errors import Conflict, NotFound, ValidationFailed
@@ -19,7 +19,7 @@ from steepest.spec.states import FULFILLED, MEANING, REQUESTS, TERMINAL, JobStat
 from store import blobs, checkpoints, computations, events, ids, lineage, splits
 from store.database import now
 from store.holds import hold_dataset
-from store.models import CheckpointRow, JobRow, LabelRow
+from store.models import CheckpointRow, ComputationRow, DatasetRow, JobRow, LabelRow
 from store.pages import DEFAULT_LIMIT, Page, newest_first
 from store.patience import FIRST_REMINDER
 from store.transitions import move
@@ -190,7 +190,9 @@ def retry(session: Session, account_id: str, job_id: str) -> JobRow:
     row = get(session, account_id, job_id)
     if row.status is JobState.FAILED:
         _hold_its_dataset(session, row)
-    return _request(session, account_id, job_id, "retry", {"failures": 0, "error": None})
+    return _request(
+        session, account_id, job_id, "retry", {"failures": 0, "error": None, "checkpoints_removed_at": None}
+    )
 
 
 def delete(session: Session, account_id: str, job_id: str) -> None:
@@ -200,6 +202,7 @@ def delete(session: Session, account_id: str, job_id: str) -> None:
         NotFound: the account has no such job.
         Conflict: it is not over.
     """
+    _remember_use(session, account_id, job_id)
     owned = (JobRow.account_id == account_id, JobRow.id == job_id)
     row = session.scalars(select(JobRow).where(*owned).with_for_update()).first()
     if row is None:
@@ -220,6 +223,26 @@ def delete(session: Session, account_id: str, job_id: str) -> None:
     session.execute(delete_from(JobRow).where(*owned).execution_options(synchronize_session=False))
     held = [*files, *(blob_id for pair in stored for blob_id in pair), split.blob_id if split else None]
     blobs.let_go(session, held)
+
+
+def _remember_use(session: Session, account_id: str, job_id: str) -> None:
+    """Tell the data sets that a job and its computations used until when they did, before the rows that say so go.
+
+    Before the job's own row is locked: whoever holds a data set for a job locks in this order too.
+    """
+    job = select(JobRow.dataset_id, JobRow.finished_at).where(JobRow.account_id == account_id, JobRow.id == job_id)
+    about = select(ComputationRow.dataset_id, ComputationRow.finished_at).where(
+        ComputationRow.account_id == account_id, ComputationRow.job_id == job_id
+    )
+    used = job.union_all(about).subquery()
+    last = select(used.c.dataset_id, func.max(used.c.finished_at)).group_by(used.c.dataset_id).order_by(used.c[0])
+    found = [{"used": dataset_id, "until": until} for dataset_id, until in session.execute(last) if until]
+    if not found:
+        return
+    later = or_(DatasetRow.used_at.is_(None), DatasetRow.used_at < bindparam("until"))
+    which = (DatasetRow.account_id == account_id, DatasetRow.id == bindparam("used"), later)
+    # Past the session, which would take the list for rows named by their keys.
+    session.connection().execute(update(DatasetRow).where(*which).values(used_at=bindparam("until")), found)
 
 
 def _request(

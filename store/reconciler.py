@@ -23,6 +23,7 @@ from store import attempts, computations, datasets, idempotency, logs, orphans, 
 from store.database import Database, now
 from store.models import ComputationRow, DatasetRow, JobRow
 from store.queue import Queue
+from store.retention import Retention
 from store.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -75,6 +76,7 @@ class Reconciler:
         self._seconds = settings.reconcile_seconds
         self._looks_between_sweeps = max(1, round(HOUSEKEEPING_SECONDS / self._seconds))
         self._looks = 0
+        self._retention, self._more_is_due = Retention(database, settings.keep), False
 
     def run(self, stop: threading.Event) -> None:
         """Look again and again until `stop` is set. An outage of database or broker is waited out."""
@@ -161,8 +163,11 @@ class Reconciler:
             return True
 
     def _sweep(self) -> int:
+        tidy = self._looks % self._looks_between_sweeps == 0
+        if tidy or self._more_is_due:
+            self._more_is_due = self._retention.run()
         swept = orphans.remove(self._database)
-        if self._looks % self._looks_between_sweeps == 0:
+        if tidy:
             swept += orphans.sweep(self._database)
             with self._database.write() as session:
                 idempotency.sweep(session)

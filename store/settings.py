@@ -23,6 +23,9 @@ LONGEST_SOCKET_PATH: Final = 100
 
 MEBIBYTE: Final = 1 << 20
 
+LONGEST_KEPT: Final = 36_500
+"""Days: whoever wants more keeps for ever."""
+
 
 class SettingsError(SteepestError):
     """A setting that cannot be read: one line that names the variable and what would be right."""
@@ -60,6 +63,26 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """How long what is over is kept, in days; None: for ever. Named as `STEEPEST_KEEP_JOBS_DAYS` is."""
+
+    jobs_days: float | None = None
+    """Jobs, with all they have, from the time at which they finished."""
+    histories_days: float | None = None
+    """Loss histories, from the time at which their jobs finished."""
+    checkpoints_days: float | None = None
+    """All checkpoints but the one that predictions use, from then too."""
+    datasets_days: float | None = None
+    """Data sets that no job and no computation at work needs, from their last use."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """The rules that the environment names."""
+        names = [rule.name for rule in dataclasses.fields(cls)]
+        return cls(**{name: _read(environ, f"KEEP_{name.upper()}", _days, None) for name in names})
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that an operator may choose."""
 
@@ -83,6 +106,7 @@ class Settings:
     model_bytes: int = 1 << 30
     """How much of networks' weights one API process keeps loaded for predictions: the largest by default, or many."""
     limits: Limits = Limits()
+    keep: Keep = Keep()
 
     def __post_init__(self) -> None:
         if not self.database_url:
@@ -113,6 +137,7 @@ class Settings:
             cache_bytes=_read(given, "CACHE_BYTES", _positive, cls.cache_bytes),
             model_bytes=_read(given, "MODEL_BYTES", _positive, cls.model_bytes),
             limits=Limits.from_environment(given),
+            keep=Keep.from_environment(given),
         )
 
     @property
@@ -200,6 +225,14 @@ def _lease(text: str) -> float:
     wanted = "a number of seconds, at least 1"
     value = _number(text, float, wanted)
     if not 1 <= value < float("inf"):
+        raise ValueError(f'is "{text}"; it must be {wanted}')
+    return value
+
+
+def _days(text: str) -> float:
+    wanted = f"a number of days above 0, at most {LONGEST_KEPT:,}; leave it out to keep for ever"
+    value = _number(text, float, wanted)
+    if not 0 < value <= LONGEST_KEPT:
         raise ValueError(f'is "{text}"; it must be {wanted}')
     return value
 

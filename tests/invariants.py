@@ -69,7 +69,7 @@ def _of_history(session: Session, job: JobRow) -> Iterator[str]:
     epochs = session.execute(
         select(EpochRow.epoch, EpochRow.attempt).where(EpochRow.job_id == job.id).order_by(EpochRow.epoch)
     ).all()
-    if [epoch for epoch, _ in epochs] != list(range(1, job.epoch + 1)):
+    if [epoch for epoch, _ in epochs] != list(range(job.epochs_removed + 1, job.epoch + 1)):
         yield f"its epochs are {[epoch for epoch, _ in epochs]}, and {job.epoch} are finished"
     attempts = [attempt for _, attempt in epochs]
     if attempts != sorted(attempts) or any(attempt > job.attempt for attempt in attempts):
@@ -80,7 +80,8 @@ def _of_checkpoints(session: Session, job: JobRow) -> Iterator[str]:
     rows = session.scalars(select(CheckpointRow).where(CheckpointRow.job_id == job.id)).all()
     for kind in ("initial", "best", "last"):
         count = sum(getattr(row, f"is_{kind}") for row in rows)
-        wanted = (1,) if job.status is JobState.SUCCEEDED and kind == "last" else (0, 1)
+        needed = job.status is JobState.SUCCEEDED and kind == "last" and job.checkpoints_removed_at is None
+        wanted = (1,) if needed else (0, 1)
         if count not in wanted:
             yield f"it has {count} checkpoints of the kind {kind}"
     for row in rows:

@@ -14,6 +14,12 @@ resource = Resource("account", __name__, tag="Account", url_prefix="/v1")
 
 @resource.operation("GET", "/me", "getAccount", scope="read", answer=Account)
 def get_account() -> Response:
-    """Show the account, the key's scopes and the limits."""
-    asking = principal()
-    return reply(Account(id=asking.account_id, scopes=sorted(asking.scopes), limits=asdict(service().settings.limits)))
+    """Show the account, the key's scopes, the limits, and how long what is over is kept."""
+    asking, settings = principal(), service().settings
+    account = Account(
+        id=asking.account_id,
+        scopes=sorted(asking.scopes),
+        limits=asdict(settings.limits),
+        keep=asdict(settings.keep),
+    )
+    return reply(account)

@@ -282,6 +282,8 @@ class Account(Answer):
     id: str
     scopes: list[str]
     limits: dict[str, int | float]
+    keep: dict[str, float | None] = {}
+    """How many days finished jobs, their histories and checkpoints, and unused data sets are kept; null: for ever."""
 
 
 class Component(Answer):

@@ -69,6 +69,8 @@ class DatasetRow(Base):
     image_shape: Mapped[list[int] | None] = mapped_column(Document(list[int]))
     changes: Mapped[dict[str, ColumnChange] | None] = mapped_column(Document(dict[str, ColumnChange]))
     """What people said of columns, by name."""
+    used_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """The end of the last job that used it and has been deleted since; null: none was."""
 
     @property
     def kinds(self) -> dict[str, ColumnKind]:

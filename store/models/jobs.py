@@ -46,6 +46,15 @@ class JobRow(Base):
         Index("ix_jobs_account_id_name_id", "account_id", "name", "id"),
         Index("ix_jobs_lease_until", "lease_until"),
         Index("ix_jobs_announce_at", "announce_at"),
+        Index("ix_jobs_account_id_dataset_id_finished_at", "account_id", "dataset_id", "finished_at"),
+        # What retention looks for, longest over first.
+        Index("ix_jobs_finished_at", "finished_at", **where("finished_at IS NOT NULL")),
+        Index("ix_jobs_with_history", "finished_at", **where("finished_at IS NOT NULL AND epochs_removed < epoch")),
+        Index(
+            "ix_jobs_with_checkpoints",
+            "finished_at",
+            **where("finished_at IS NOT NULL AND checkpoints_removed_at IS NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -94,6 +103,10 @@ class JobRow(Base):
     stopped_by: Mapped[str | None] = mapped_column(String(32))
     error: Mapped[JobError | None] = mapped_column(Document(JobError))
     result: Mapped[Result | None] = mapped_column(Document(Result))
+    epochs_removed: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """So many of the first epochs have been removed from its loss history, because their time was over."""
+    checkpoints_removed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When all checkpoints but one were removed, because their time was over."""
 
 
 class LineageRow(Base):

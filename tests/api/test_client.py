@@ -315,6 +315,7 @@ def test_the_account_shows_its_limits(client: Client) -> None:
     account = client.account()
     assert set(account.scopes) == {"read", "write"}
     assert account.limits["prediction_rows"] == 50
+    assert set(account.keep.values()) == {None}
 
 
 def test_the_command_goes_the_whole_way(

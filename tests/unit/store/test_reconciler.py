@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from steepest.spec.errors import Unavailable
+from steepest.spec.errors import NotFound, Unavailable
 from steepest.spec.states import DatasetState, JobState
-from store import blobs, computations, datasets, idempotency, jobs, workers
+from store import attempts, blobs, computations, datasets, idempotency, jobs, workers
 from store.database import Database
 from store.models import BlobRow, ChunkRow, IdempotencyRow, WorkerRow
 from store.patience import MOST_FAILURES
 from store.queue import Queue
 from store.reconciler import Reconciler, Tick, wait_after
-from store.settings import Settings
+from store.settings import Keep, Settings
 from tests.unit.store.world import COLUMNS, LEASE, World
 
 
@@ -250,3 +250,16 @@ def test_a_data_set_that_is_ready_is_left_alone(world: World, reconciler: Reconc
         assert datasets.mark_ready(session, claim, 2, COLUMNS).status is DatasetState.READY
     world.clock.forward(3600)
     assert reconciler.tick().announced == 0
+
+
+def test_what_is_due_by_the_rules_of_retention_goes(world: World, broker: Broker, tmp_path: Path) -> None:
+    job = world.succeeded()
+    running = world.running()
+    settings = Settings(home=tmp_path, lease_seconds=LEASE, keep=Keep(jobs_days=1))
+    world.clock.forward(86_400)
+    with world.database.write() as session:
+        attempts.renew(session, running, LEASE)
+    Reconciler(world.database, broker, settings).tick()
+    with pytest.raises(NotFound):
+        world.job(job.id)
+    assert world.job(running.job_id).status is JobState.RUNNING

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from store.settings import Limits, Settings, SettingsError
+from store.settings import Keep, Limits, Settings, SettingsError
 
 
 def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -49,6 +49,15 @@ def test_every_limit_has_its_variable() -> None:
     names = [limit.name for limit in dataclasses.fields(Limits)]
     environ = {f"STEEPEST_{name.upper()}": str(number) for number, name in enumerate(names, start=1)}
     assert dataclasses.asdict(Settings.from_environment(environ).limits) == dict(zip(names, range(1, 99), strict=False))
+
+
+def test_everything_is_kept_unless_a_number_of_days_is_given() -> None:
+    assert Settings.from_environment({}).keep == Keep(None, None, None, None)
+    found = Settings.from_environment({"STEEPEST_KEEP_JOBS_DAYS": "30", "STEEPEST_KEEP_DATASETS_DAYS": "0.5"}).keep
+    assert found == Keep(jobs_days=30, datasets_days=0.5)
+    for wrong in ("0", "-1", "nan", "inf", "a week"):
+        with pytest.raises(SettingsError, match="STEEPEST_KEEP_JOBS_DAYS"):
+            Settings.from_environment({"STEEPEST_KEEP_JOBS_DAYS": wrong})
 
 
 @pytest.mark.parametrize(
