@@ -44,8 +44,10 @@ def dataset(row: DatasetRow) -> answers.Dataset:
     )
 
 
-def job(row: JobRow, transitions: Sequence[EventRow], lineage: LineageRow | None) -> answers.Job:
-    """A job with the times of its changes of state and what it comes from."""
+def job(
+    row: JobRow, transitions: Sequence[EventRow], lineage: LineageRow | None, ahead: int | None = None
+) -> answers.Job:
+    """A job with the times of its changes of state, what it comes from, and how many are before it in the queue."""
     return answers.Job.model_construct(
         id=row.id,
         object="job",
@@ -53,6 +55,7 @@ def job(row: JobRow, transitions: Sequence[EventRow], lineage: LineageRow | None
         status=row.status,
         is_terminal=row.status in TERMINAL,
         progress=_progress(row),
+        queue=None if ahead is None else answers.QueuePlace.model_construct(ahead=ahead),
         error=row.error,
         warnings=row.warnings,
         spec=row.spec,

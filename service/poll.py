@@ -9,7 +9,8 @@ from sqlalchemy import Row, select
 from service.context import service
 from service.http.auth import principal
 from steepest.spec.errors import NotFound
-from steepest.spec.states import TERMINAL
+from steepest.spec.states import TERMINAL, JobState
+from store import jobs, scheduling
 from store.models import JobRow
 
 Look = Row[*tuple[Any, ...]]
@@ -30,10 +31,19 @@ def look(job_id: str) -> Look:
     return _there(job_id, _find(job_id))
 
 
-def etag(job: Look | JobRow) -> str:
-    """What the answer about a job is told by; another release may answer in another form."""
-    told = [getattr(job, name) for name in _TELLING]
+def etag(job: Look | JobRow, ahead: int | None) -> str:
+    """What the answer about a job is told by, with its place in the queue; another release may answer otherwise."""
+    told = [*(getattr(job, name) for name in _TELLING), ahead]
     return hashlib.sha256(repr([_RELEASE, *told]).encode()).hexdigest()[:32]
+
+
+def place(job_id: str, job: Look) -> int | None:
+    """How many jobs are before a queued one; None for others."""
+    if job.status is not JobState.QUEUED:
+        return None
+    with service().database.read() as session:
+        row = jobs.get(session, principal().account_id, job_id)
+        return scheduling.ahead(session, [row]).get(job_id)
 
 
 def wait(job_id: str, seen: Look, *, any_change: bool, seconds: float) -> Look:

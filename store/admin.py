@@ -70,11 +70,12 @@ def keys_group(context: click.Context) -> None:
 @click.option(
     "--scope", "scopes", required=True, multiple=True, type=click.Choice(SCOPES), help="May be given several times."
 )
+@click.option("--max-running", type=click.IntRange(1), help="How many of its jobs may run at once.")
 @click.pass_obj
-def create_key(database: Database, name: str, scopes: Sequence[Scope]) -> None:
+def create_key(database: Database, name: str, scopes: Sequence[Scope], max_running: int | None) -> None:
     """Make a key and print it, once."""
     with database.write() as session:
-        row, secret = keys.create(session, DEFAULT_ACCOUNT, scopes, name)
+        row, secret = keys.create(session, DEFAULT_ACCOUNT, scopes, name, max_running)
     click.echo(f"Made {row.id}. The key is shown this once:", err=True)
     click.echo(secret)
 
@@ -85,10 +86,10 @@ def list_keys(database: Database) -> None:
     """Show the keys, newest first; secrets are not kept."""
     with database.read() as session:
         for row in keys.every(session, DEFAULT_ACCOUNT):
+            running = "" if row.max_running is None else f"  at most {row.max_running} running"
             state = "valid" if row.revoked_at is None else f"revoked {row.revoked_at:%Y-%m-%d %H:%M}"
-            click.echo(
-                f"{row.id}  {row.created_at:%Y-%m-%d %H:%M}  {state:<24}  {'+'.join(row.scopes):<16}  {row.name}"
-            )
+            line = f"{row.id}  {row.created_at:%Y-%m-%d %H:%M}  {state:<24}  {'+'.join(row.scopes):<16}  {row.name}"
+            click.echo(line + running)
 
 
 @keys_group.command("revoke")

@@ -32,6 +32,7 @@ __all__ = [
     "fail",
     "finish",
     "held",
+    "memory_held",
     "overdue",
     "progress",
     "release",
@@ -207,6 +208,12 @@ def held(session: Session, worker_prefix: str) -> list[tuple[str, int, str]]:
         JobRow.lease_until.is_not(None), JobRow.worker.startswith(worker_prefix, autoescape=True)
     )
     return [(job_id, attempt, worker or "") for job_id, attempt, worker in session.execute(query)]
+
+
+def memory_held(session: Session, worker_prefix: str) -> int:
+    """The estimated memory of all jobs that workers whose names begin so hold."""
+    held = JobRow.lease_until.is_not(None) & JobRow.worker.startswith(worker_prefix, autoescape=True)
+    return session.scalars(select(func.coalesce(func.sum(JobRow.memory_bytes), 0)).where(held)).one()
 
 
 def overdue(session: Session, most: int = 100) -> list[tuple[str, int]]:

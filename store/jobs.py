@@ -46,9 +46,25 @@ class JobChanges(TypedDict, total=False):
 
 
 def submit(
-    session: Session, account_id: str, spec: JobSpec, resolved: ResolvedJobSpec, warnings: Sequence[str] = ()
+    session: Session,
+    account_id: str,
+    spec: JobSpec,
+    resolved: ResolvedJobSpec,
+    warnings: Sequence[str] = (),
+    *,
+    key_id: str = "",
+    memory_bytes: int = 0,
 ) -> JobRow:
     """Save a queued job with its first event. The caller announces it, once this transaction is committed.
+
+    Args:
+        session: Its transaction.
+        account_id: Whose job it is.
+        spec: As requested.
+        resolved: As it is to be trained.
+        warnings: What its owner is told.
+        key_id: The key that submits it, whose limit of running jobs is to hold.
+        memory_bytes: What training it is estimated to need.
 
     Raises:
         ValidationFailed: the account has no such data set.
@@ -60,6 +76,8 @@ def submit(
         id=ids.new_id(ids.JOB),
         account_id=account_id,
         dataset_id=spec.dataset,
+        key_id=key_id,
+        memory_bytes=memory_bytes,
         name=spec.name,
         status=JobState.QUEUED,
         priority=spec.priority,

@@ -22,7 +22,7 @@ SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 SECRET_PREFIX: Final = "sk_"  # noqa: S105 (lets scanners find leaked keys)
 
 _COLUMNS: Final = KeyRow.__table__.c
-_IN_FORCE: Final = select(_COLUMNS.account_id, _COLUMNS.id, _COLUMNS.scopes).where(
+_IN_FORCE: Final = select(_COLUMNS.account_id, _COLUMNS.id, _COLUMNS.scopes, _COLUMNS.max_running).where(
     _COLUMNS.digest == bindparam("digest"), _COLUMNS.revoked_at.is_(None)
 )
 """Every request asks this, so it is put together once."""
@@ -35,18 +35,24 @@ class Principal:
     account_id: str
     key_id: str
     scopes: frozenset[str]
+    max_running: int | None = None
+    """How many of the key's jobs may be at work at once, if it says so itself."""
 
 
-def create(session: Session, account_id: str, scopes: Iterable[Scope], name: str) -> tuple[KeyRow, str]:
-    """Make a key. The second value is its secret, which cannot be had again."""
+def create(
+    session: Session, account_id: str, scopes: Iterable[Scope], name: str, max_running: int | None = None
+) -> tuple[KeyRow, str]:
+    """Make a key, of whose jobs `max_running` may be at work at once. The second value is its secret, shown but now."""
     secret = SECRET_PREFIX + secrets.token_urlsafe(32)
-    return _store(session, account_id, scopes, name, secret), secret
+    return _store(session, account_id, scopes, name, secret, max_running), secret
 
 
 def authenticate(session: Session, secret: str) -> Principal | None:
     """Whose key this is; None when it is unknown or revoked."""
     found = session.execute(_IN_FORCE, {"digest": _digest(secret)}).first()
-    return None if found is None else Principal(found.account_id, found.id, frozenset(found.scopes))
+    if found is None:
+        return None
+    return Principal(found.account_id, found.id, frozenset(found.scopes), found.max_running)
 
 
 def every(session: Session, account_id: str) -> Sequence[KeyRow]:
@@ -99,13 +105,21 @@ def ensure_home_key(database: Database, path: Path) -> str:
     return secret
 
 
-def _store(session: Session, account_id: str, scopes: Iterable[Scope], name: str, secret: str) -> KeyRow:
+def _store(
+    session: Session,
+    account_id: str,
+    scopes: Iterable[Scope],
+    name: str,
+    secret: str,
+    max_running: int | None = None,
+) -> KeyRow:
     row = KeyRow(
         id=ids.new_id(ids.KEY),
         account_id=account_id,
         name=name,
         digest=_digest(secret),
         scopes=[scope for scope in SCOPES if scope in set(scopes)],
+        max_running=max_running,
         created_at=now(session),
     )
     session.add(row)

@@ -62,6 +62,15 @@ class Queue:
             found |= subjects(messages)
         return frozenset(found)
 
+    def prompt_job(self, job_id: str, device: str) -> None:
+        """Announce a job unless messages wait for its device already, of which any will do. Never fails."""
+        try:
+            empty = self._ask(lambda channel: not (hasattr(channel, "client") and channel.client.llen(device)))
+        except Unavailable:
+            return
+        if empty:
+            self.announce_job(job_id, device)
+
     def close(self) -> None:
         """Close every connection."""
         self._app.close()

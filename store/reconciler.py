@@ -19,7 +19,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from steepest.spec.errors import SteepestError, Unavailable
-from store import attempts, computations, datasets, idempotency, logs, orphans, workers
+from store import attempts, computations, datasets, idempotency, logs, orphans, scheduling, workers
+from store.celery_settings import CPU, GPU
 from store.database import Database, now
 from store.models import ComputationRow, DatasetRow, JobRow
 from store.queue import Queue
@@ -96,6 +97,7 @@ class Reconciler:
         """
         expired = self._expire()
         announced = self._announce()
+        self._prompt()
         swept = self._sweep()
         done = Tick(expired, announced, swept)
         if done != Tick():
@@ -130,6 +132,14 @@ class Reconciler:
                 announce()
                 announced += 1
         return announced
+
+    def _prompt(self) -> None:
+        """Have workers look for jobs that wait without a message: theirs may have come when they could not start."""
+        with self._database.read() as session:
+            waiting = {device: scheduling.waits(session, device) for device in (CPU, GPU)}
+        for device, job_id in waiting.items():
+            if job_id is not None:
+                self._queue.prompt_job(job_id, device)
 
     def _due(self) -> list[tuple[type[Announced], str, Callable[[], None]]]:
         """What is to be announced: its table, its id, and how it is done."""

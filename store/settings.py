@@ -48,6 +48,8 @@ class Limits:
     page_bytes: int = 256 * MEBIBYTE
     parameters: int = 100_000_000
     epochs: int = 1_000_000
+    queued_jobs: int = 10_000
+    """Jobs of one account that may wait for a worker."""
     memory_bytes: int = 4 << 30
     """Inputs of training rows up to this size are shuffled whole; larger ones by blocks, as they are read from disk."""
     input_bytes: int = 16 << 30
@@ -103,6 +105,10 @@ class Settings:
     """Jobs that one worker trains at once."""
     cache_bytes: int = 20 << 30
     """How much ingested data a worker's machine keeps."""
+    running_jobs: int | None = None
+    """Jobs of one key that may be at work at once, where the key itself has no limit; None: as many as there are."""
+    worker_memory_bytes: int | None = None
+    """What all jobs of one worker together may use; None: nine tenths of its machine's or its container's memory."""
     model_bytes: int = 1 << 30
     """How much of networks' weights one API process keeps loaded for predictions: the largest by default, or many."""
     limits: Limits = Limits()
@@ -135,6 +141,8 @@ class Settings:
             threads=_read(given, "THREADS", _positive, cls.threads),
             slots=_read(given, "SLOTS", _positive, os.cpu_count() or 1),
             cache_bytes=_read(given, "CACHE_BYTES", _positive, cls.cache_bytes),
+            running_jobs=_read(given, "RUNNING_JOBS", _positive, None),
+            worker_memory_bytes=_read(given, "WORKER_MEMORY_BYTES", _positive, None),
             model_bytes=_read(given, "MODEL_BYTES", _positive, cls.model_bytes),
             limits=Limits.from_environment(given),
             keep=Keep.from_environment(given),

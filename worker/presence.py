@@ -56,7 +56,8 @@ def bury_the_dead(here: Process) -> None:
 def sign(here: Process) -> None:
     """Say that this child lives."""
     with here.database.write() as session:
-        workers.beat(session, here.name, here.identity.queues, slots=1)
+        memory = here.memory_bytes if here.identity.trains else None
+        workers.beat(session, here.name, here.identity.queues, slots=1, memory_bytes=memory)
 
 
 def leave(here: Process) -> None:

@@ -16,6 +16,7 @@ from store.settings import Settings
 from worker.cache import Cache
 from worker.drain import Drain
 from worker.identity import Identity
+from worker.memory import usable_bytes
 
 CONNECTIONS: Final = 4
 """The task, its lease, the sign of life, and one to spare."""
@@ -36,6 +37,11 @@ class Process:
     def name(self) -> str:
         """Names this process in the rows that it holds."""
         return self.identity.child(os.getpid())
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the jobs of all children of this worker together may use."""
+        return self.settings.worker_memory_bytes or usable_bytes()
 
     @property
     def device(self) -> str:

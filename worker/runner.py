@@ -1,14 +1,16 @@
 """One attempt at a job: claim it, hold its lease, train, and end it in one of the ways that a job can end."""
 
 import time
+from functools import partial
 
 import structlog
 from sqlalchemy.orm import Session
 
 from steepest.spec.errors import Unavailable
 from steepest.spec.states import JobState
-from store import attempts
+from store import attempts, scheduling
 from store.attempts import Claim, FencedOff
+from store.celery_settings import CPU, GPU
 from worker.attempt import claimed, explained, persist
 from worker.lease import Ask, Lease, Stop, Stopped
 from worker.process import Process
@@ -20,27 +22,50 @@ _ASKED = {JobState.CANCELLING: Stop.CANCEL, JobState.PAUSING: Stop.PAUSE}
 
 
 def run(here: Process, job_id: str) -> None:
-    """Claim the job and train it; nothing when it waits for no worker."""
+    """Claim the best job that waits, and train it; the one that the message speaks of only hints that one does."""
     if here.drain.asked:
         here.queue.announce_job(job_id, here.device)
         return
     seconds = here.settings.lease_seconds
-    with structlog.contextvars.bound_contextvars(job=job_id):
-        taken_at = time.monotonic()
-        claim = claimed(here.database, lambda session: attempts.claim(session, job_id, here.name, seconds))
-        if claim is None:
-            return
-        with (
-            structlog.contextvars.bound_contextvars(attempt=claim.attempt),
-            Lease(_asking(here, claim), seconds, taken_at=taken_at) as lease,
-        ):
-            log.info("attempt_started", dataset=claim.job.dataset_id)
-            try:
-                _attempt(here, claim, lease)
-            except Stopped as stopped:
-                log.info("attempt_stopped", why=stopped.why.value)
-            except FencedOff:
-                log.info("attempt_stopped", why=Stop.FENCED.value)
+    taken_at = time.monotonic()
+    claim = claimed(here.database, partial(_best, here))
+    if claim is None:
+        return
+    with (
+        structlog.contextvars.bound_contextvars(job=claim.job_id, attempt=claim.attempt),
+        Lease(_asking(here, claim), seconds, taken_at=taken_at) as lease,
+    ):
+        log.info("attempt_started", dataset=claim.job.dataset_id)
+        _prompt(here)
+        try:
+            _attempt(here, claim, lease)
+        except Stopped as stopped:
+            log.info("attempt_stopped", why=stopped.why.value)
+        except FencedOff:
+            log.info("attempt_stopped", why=Stop.FENCED.value)
+    _prompt(here)
+
+
+def _best(here: Process, session: Session) -> Claim | None:
+    slot = scheduling.Slot(
+        here.device, here.name, here.identity.child_prefix, here.memory_bytes, here.settings.running_jobs
+    )
+    return scheduling.claim(session, slot, here.settings.lease_seconds)
+
+
+def _prompt(here: Process) -> None:
+    """Say that jobs still wait, where they do and nothing says so.
+
+    A message that came while their key was at its limit, or while memory was short, started none of them.
+    """
+    try:
+        with here.database.read() as session:
+            waiting = {device: scheduling.waits(session, device) for device in (CPU, GPU)}
+    except Unavailable:
+        return  # the reconciler looks too
+    for device, job_id in waiting.items():
+        if job_id is not None:
+            here.queue.prompt_job(job_id, device)
 
 
 def _attempt(here: Process, claim: Claim, lease: Lease) -> None:

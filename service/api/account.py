@@ -16,10 +16,8 @@ resource = Resource("account", __name__, tag="Account", url_prefix="/v1")
 def get_account() -> Response:
     """Show the account, the key's scopes, the limits, and how long what is over is kept."""
     asking, settings = principal(), service().settings
-    account = Account(
-        id=asking.account_id,
-        scopes=sorted(asking.scopes),
-        limits=asdict(settings.limits),
-        keep=asdict(settings.keep),
-    )
+    limits = asdict(settings.limits)
+    if running := asking.max_running or settings.running_jobs:
+        limits["running_jobs"] = running
+    account = Account(id=asking.account_id, scopes=sorted(asking.scopes), limits=limits, keep=asdict(settings.keep))
     return reply(account)

@@ -20,9 +20,11 @@ from service.http.resource import Resource, no_content, reply
 from service.submission import Submission, examine
 from steepest.run.code import code
 from steepest.spec.answers import Job, JobValidation, Page
+from steepest.spec.errors import FieldProblem, TooManyRequests
 from steepest.spec.job import JobSpec, Metadata, MetadataKey, MetadataValue, Name
+from steepest.spec.problems import raised
 from steepest.spec.states import TERMINAL, JobState
-from store import events, jobs, lineage
+from store import events, jobs, lineage, scheduling, workers
 from store.jobs import JobChanges, JobFilter
 from store.models import JobRow
 
@@ -33,6 +35,9 @@ LONGEST_WAIT: Final = 30
 
 SECONDS_TO_NEXT_LOOK: Final = 1
 """What those who poll are told to leave between two looks at a job that goes on."""
+
+SECONDS_TO_ROOM: Final = 30
+"""What those who have as many jobs in the queue as they may are told to leave until the next try."""
 
 ETAG: Final = {"ETag": "Differs whenever the job does.", "Retry-After": "Seconds until another look is worth it."}
 
@@ -129,7 +134,9 @@ def create_job(query: SubmitQuery) -> Response:
             spec, resolved, warnings = submission.spec, submission.resolved, submission.warnings
             if spec.reuse and (found := lineage.earlier(session, account_id, resolved, code().sha256, held=True)):
                 return _answer(session, found, 200, {"Location": f"/v1/jobs/{found.id}"})
-            row = jobs.submit(session, account_id, spec, resolved, warnings)
+            _check_room(session, account_id)
+            key_id, memory = principal().key_id, submission.memory_bytes
+            row = jobs.submit(session, account_id, spec, resolved, warnings, key_id=key_id, memory_bytes=memory)
             return _answer(session, row, 201, {"Location": f"/v1/jobs/{row.id}"})
 
         response = create.run(this, save)
@@ -147,7 +154,8 @@ def list_jobs(query: JobsQuery) -> Response:
         page = jobs.page(session, account_id, wanted, query.limit, query.after)
         ids = [row.id for row in page.rows]
         moves, origins = events.transitions(session, account_id, ids), lineage.of(session, account_id, ids)
-    data = [answers.job(row, moves.get(row.id, []), origins.get(row.id)) for row in page.rows]
+        ahead = scheduling.ahead(session, page.rows)
+    data = [answers.job(row, moves.get(row.id, []), origins.get(row.id), ahead.get(row.id)) for row in page.rows]
     foreign = {index: answers.foreign_to(row) for index, row in enumerate(page.rows)}
     return reply(
         Page[Job].model_construct(object="list", data=data, has_more=page.has_more, next=page.next),
@@ -175,15 +183,15 @@ def get_job(job_id: str, query: WaitQuery) -> Response:
     asked = request.if_none_match
     if query.wait or asked:
         seen = poll.look(job_id)
-        known = asked.contains(poll.etag(seen))
+        known = asked.contains(poll.etag(seen, poll.place(job_id, seen)))
         if query.wait and (known or not asked):
             seen = poll.wait(job_id, seen, any_change=known, seconds=query.wait)
-        if asked.contains(poll.etag(seen)):
-            return not_modified(poll.etag(seen))
+        if asked and asked.contains(tag := poll.etag(seen, poll.place(job_id, seen))):
+            return not_modified(tag)
     with service().database.read() as session:
         row = jobs.get(session, principal().account_id, job_id)
         response = _answer(session, row)
-    response.set_etag(poll.etag(row))
+        response.set_etag(poll.etag(row, scheduling.ahead(session, [row]).get(row.id)))
     return response
 
 
@@ -248,9 +256,24 @@ def _queue_again(ask: Callable[[Session, str, str], JobRow], job_id: str) -> Res
     return response
 
 
+def _check_room(session: Session, account_id: str) -> None:
+    """Refuse a job of an account that has as many waiting as it may.
+
+    Raises:
+        TooManyRequests: it has.
+    """
+    most = service().settings.limits.queued_jobs
+    if scheduling.pending(session, account_id, most) >= most:
+        raise TooManyRequests(
+            f"{most:,} jobs of this account wait for a worker, and no more may (queued_jobs). "
+            "Wait until some have started, or cancel some.",
+            retry_after=SECONDS_TO_ROOM,
+        )
+
+
 def _validation(account_id: str, body: Any) -> Response:
+    submission = _examine(account_id, body)
     with service().database.read() as session:
-        submission = examine(session, account_id, body, service().settings.limits)
         found = None
         if submission.spec.reuse:
             found = lineage.earlier(session, account_id, submission.resolved, code().sha256)
@@ -258,13 +281,25 @@ def _validation(account_id: str, body: Any) -> Response:
 
 
 def _examine(account_id: str, body: Any) -> Submission:
+    settings = service().settings
     with service().database.read() as session:
-        return examine(session, account_id, body, service().settings.limits)
+        submission = examine(session, account_id, body, settings.limits)
+        most = settings.worker_memory_bytes
+        if most is None:
+            most = workers.most_memory(session, submission.resolved.device, settings.lease_seconds)
+    if most is not None and submission.memory_bytes > most:
+        detail = (
+            f"training is estimated to need {submission.memory_bytes:,} bytes of memory; a worker may use {most:,} "
+            "(worker_memory_bytes). Make the batch or the layers smaller, or leave out features"
+        )
+        raise raised([FieldProblem(pointer="", detail=detail)])
+    return submission
 
 
 def _answer(session: Session, row: JobRow, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     moves = events.transitions(session, row.account_id, [row.id]).get(row.id, [])
-    found = answers.job(row, moves, lineage.of(session, row.account_id, [row.id]).get(row.id))
+    origin = lineage.of(session, row.account_id, [row.id]).get(row.id)
+    found = answers.job(row, moves, origin, scheduling.ahead(session, [row]).get(row.id))
     response = reply(found, status, headers=headers, exclude=answers.foreign_to(row))
     if row.status not in TERMINAL:
         response.headers["Retry-After"] = str(SECONDS_TO_NEXT_LOOK)

@@ -67,6 +67,15 @@ class Transition(Answer):
     at: datetime
 
 
+class QueuePlace(Answer):
+    """Where a queued job stands."""
+
+    ahead: int = Field(
+        description="Jobs before it in the line for its kind of worker: those of higher priority, and older ones of "
+        "the same. 1000: so many or more. Where several accounts wait, the one with the fewest jobs at work goes first."
+    )
+
+
 class Lineage(Answer):
     """Where a job's weights come from. Equal hashes mean equal bytes, rows, settings and code."""
 
@@ -96,6 +105,7 @@ class Job(Answer):
     status: JobState
     is_terminal: bool
     progress: Progress
+    queue: QueuePlace | None = Field(default=None, description="Null when the job does not wait for a worker.")
     error: JobError | None = None
     warnings: list[str] = []
     spec: JobSpec = Field(description="As requested.")

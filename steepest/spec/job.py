@@ -58,7 +58,7 @@ class JobSpec(TrainSpec):
     name: Name | None = None
     metadata: Metadata = {}
     checkpoint_every: CheckpointEvery = CheckpointEvery()
-    priority: Annotated[int, default_only(0)] = 0
+    priority: int = Field(default=0, ge=-100, le=100, description="Of queued jobs the highest is trained first.")
     warm_start: Annotated[WarmStart | None, default_only(None)] = None
     reuse: bool = Field(
         default=False,

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -55,17 +56,34 @@ class JobRow(Base):
             "finished_at",
             **where("finished_at IS NOT NULL AND checkpoints_removed_at IS NULL"),
         ),
+        # The best job of each key; the order of all that wait for a device; what each key has at work.
+        Index(
+            "ix_jobs_queue",
+            "device",
+            "account_id",
+            "key_id",
+            text("priority DESC"),
+            "id",
+            "memory_bytes",
+            **where("status = 'queued'"),
+        ),
+        Index("ix_jobs_line", "device", text("priority DESC"), "id", **where("status = 'queued'")),
+        Index("ix_jobs_held", "account_id", "key_id", **where("lease_until IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     account_id: Mapped[str] = account()
     dataset_id: Mapped[str] = mapped_column(Id)
     """No foreign key: a finished job keeps naming a data set that has since been deleted."""
+    key_id: Mapped[str] = mapped_column(Id, default="", server_default="")
+    """The key that submitted it, whose limit of running jobs holds for it; empty where none is known."""
     name: Mapped[str | None] = mapped_column(Text)
     status: Mapped[JobState] = mapped_column(state_type(JobState, "status"))
     priority: Mapped[int] = mapped_column(Integer, default=0)
     device: Mapped[str] = mapped_column(String(8))
     """`cpu` or `gpu`: which workers it is announced to."""
+    memory_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Estimated peak of the process that trains it; 0 where no estimate was made."""
     spec: Mapped[JobSpec] = mapped_column(Document(JobSpec))
     resolved_spec: Mapped[ResolvedJobSpec] = mapped_column(Document(ResolvedJobSpec))
     # `metadata` is a name that SQLAlchemy keeps for itself.

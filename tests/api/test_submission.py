@@ -108,7 +108,6 @@ def test_every_problem_is_named_at_once(
 @pytest.mark.parametrize(
     "fields",
     [
-        {"priority": 3},
         {"warm_start": {"job": "job_x"}},
     ],
 )

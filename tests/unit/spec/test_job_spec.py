@@ -245,7 +245,6 @@ def test_all_problems_are_named_at_once_with_their_places() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("priority", 1),
         ("warm_start", {"job": "job_1"}),
     ],
 )
@@ -323,7 +322,7 @@ def test_problems_are_told_in_the_words_of_json(body: Any, detail: str) -> None:
 
 def test_a_mixture_of_wrong_and_not_yet_is_a_plain_validation_error() -> None:
     with pytest.raises(ValidationFailed) as caught:
-        parse(JobSpec, LEAST | {"priority": 1, "epochs": 0})
+        parse(JobSpec, LEAST | {"warm_start": {"job": "job_1"}, "epochs": 0})
     assert caught.value.code == "validation_failed"
 
 

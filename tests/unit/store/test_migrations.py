@@ -44,8 +44,13 @@ def _normal(definition: str) -> str:
 
 
 def test_models_and_migrations_agree(database: Database) -> None:
+    # Of an index in descending order Alembic knows nothing on SQLite; the next test compares them by their text.
+    def plain(_: object, name: str | None, kind: str, *__: object) -> bool:
+        return kind != "index" or name not in ("ix_jobs_line", "ix_jobs_queue")
+
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_object": plain}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
 
 

@@ -26,11 +26,15 @@ class Broker(Queue):
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.prompted: list[tuple[str, str]] = []
         self.kept: frozenset[str] | None = frozenset()
         self.away = False
 
     def announce_job(self, job_id: str, device: str = "cpu") -> None:
         self.told.append(job_id)
+
+    def prompt_job(self, job_id: str, device: str) -> None:
+        self.prompted.append((job_id, device))
 
     def announce_dataset(self, dataset_id: str) -> None:
         self.told.append(dataset_id)

@@ -35,11 +35,15 @@ class Announcements(Queue):
     def __init__(self) -> None:
         super().__init__("memory://")
         self.jobs: list[str] = []
+        self.prompted: list[str] = []
         self.datasets: list[str] = []
         self.computations: list[str] = []
 
     def announce_job(self, job_id: str, device: str = CPU) -> None:
         self.jobs.append(job_id)
+
+    def prompt_job(self, job_id: str, device: str) -> None:
+        self.prompted.append(job_id)
 
     def announce_dataset(self, dataset_id: str) -> None:
         self.datasets.append(dataset_id)
