@@ -61,7 +61,7 @@ fsck: $(READY) ## Read all that is stored, and say what is damaged
 	@$(BIN)/python -m store.admin fsck
 
 test: $(KERNELS) ## Run the whole suite on the embedded default
-	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-services: $(KERNELS) ## Run the store, API and integration suites on real PostgreSQL and Redis
 	@$(BIN)/python -m tests.services

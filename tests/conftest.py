@@ -24,16 +24,6 @@ settings.load_profile("untimed")
 
 SERVER = os.environ.get("STEEPEST_TEST_DATABASE_URL", "")
 
-PROCESSES = "tests/integration"
-"""Tests of real processes, which run one after the other: beside each other they would only wait for the processor."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Keep the tests of a file together where tests are shared out, as they share what was made for them."""
-    for item in items:
-        path = item.path.relative_to(config.rootpath).as_posix()
-        item.add_marker(pytest.mark.xdist_group(PROCESSES if path.startswith(PROCESSES) else path))
-
 
 @pytest.fixture(scope="session")
 def _template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
