@@ -104,10 +104,15 @@ class Broker:
 
     def __init__(self, sites: Sites) -> None:
         self.messages: list[tuple[str, str]] = []
+        self.early: list[str] = []
+        """What was announced before it was committed."""
+        self.is_committed: Callable[[str], bool] = lambda _: True
         self._sites = sites
 
     def send_task(self, task: str, *, args: tuple[str], **_: Any) -> None:
         """Put a message in its queue."""
+        if not self.is_committed(args[0]):
+            self.early.append(args[0])
         act = lambda: self.messages.append((task, args[0]))  # noqa: E731
         self._sites.pass_through(f"send {task}", act, lambda: BrokerAway("away"))
 

@@ -21,7 +21,7 @@ from steepest.spec.errors import Unavailable
 from steepest.trainer.state import State
 from store import keys
 from store.database import Database
-from store.models import DEFAULT_ACCOUNT, BlobRow, JobRow
+from store.models import DEFAULT_ACCOUNT, BlobRow, DatasetRow, JobRow
 from store.reconciler import Reconciler
 from store.settings import Settings
 from tests.integration.life.faults import Broker, Death, Sites, WatchedQueue
@@ -78,6 +78,7 @@ class Life:
             key = keys.create(session, DEFAULT_ACCOUNT, ("read", "write"), "life")[1]
         settings = Settings(home=home, database_url=url, broker_url="memory://", threads=4)
         self.queue = WatchedQueue(Broker(sites), sites)
+        self.queue.broker.is_committed = self._is_committed
         self._client = create_app(settings, self.database, self.queue).test_client()
         self._headers = {"Authorization": f"Bearer {key}"}
         self._settings = replace(settings, lease_seconds=3.0)
@@ -171,6 +172,11 @@ class Life:
         with self.sites.unwatched():
             found = violations(self.database)
         assert not found, found
+        assert not self.queue.broker.early, f"announced before the commit: {self.queue.broker.early}"
+
+    def _is_committed(self, subject: str) -> bool:
+        with self.sites.unwatched(), self.database.read() as session:
+            return any(session.get(table, subject) is not None for table in (JobRow, DatasetRow))
 
     def _nothing_is_left(self) -> None:
         with self.sites.unwatched(), self.database.read() as session:
