@@ -45,12 +45,15 @@ class Capacity:
 
     work: int = 1
     memory: int = 1
+    inputs: int = 1
+    steps: int = 1
 
 
 CORE: Final = Capacity()
 
-DEVICE: Final = Capacity(work=512, memory=32)
-"""A chunk is a twentieth of a second of a large device's work, and the activations of its widest layer 256 MiB."""
+DEVICE: Final = Capacity(work=512, memory=32, inputs=256, steps=2)
+"""A chunk is a twentieth of a second of a large device's work, the activations of its widest layer 256 MiB, its inputs
+128 MiB: between two chunks a device waits for a millisecond, as long as it takes for ten small steps."""
 
 
 def capacity_of(device: str) -> Capacity:
@@ -98,9 +101,9 @@ class Cutting:
             return cls(rows, batch, 1, piece)
         # To begin a chunk on a device costs more than most steps: as many are taken together as a chunk may hold.
         small = capacity != CORE or work(network, batch) <= SMALL_STEP
-        fit = INPUT_BYTES * capacity.memory // ((network.inputs + 1) * itemsize * batch)
+        fit = INPUT_BYTES * capacity.inputs // ((network.inputs + 1) * itemsize * batch)
         in_time = steps_in_time(network, batch, itemsize, nets, capacity)
-        together = max(1, min(STEPS, fit, in_time, -(-rows // batch))) if small else 1
+        together = max(1, min(STEPS * capacity.steps, fit, in_time, -(-rows // batch))) if small else 1
         return cls(rows, batch, together, together * batch)
 
     @property

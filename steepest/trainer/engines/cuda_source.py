@@ -13,7 +13,16 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.trainer.arrays import Array
-from steepest.trainer.engines.segments import Address, Apply, Elementwise, Location, Operand, Reduction, collapsed
+from steepest.trainer.engines.segments import (
+    Address,
+    Apply,
+    Elementwise,
+    Location,
+    Operand,
+    Product,
+    Reduction,
+    collapsed,
+)
 
 THREADS: Final = 256
 """Of a block."""
@@ -28,6 +37,9 @@ MOST_SHARES: Final = 512
 
 MANY: Final = 4096
 """Sums that keep a device busy with a thread for each."""
+
+TILE: Final = 32
+"""Neighbours of a narrow product's result that a block brings forth, and parts of their sums that it takes at once."""
 
 EXPRESSIONS: Final[dict[str, str]] = {
     "add": "{0} + {1}",
@@ -161,6 +173,38 @@ def shares_of(segment: Reduction) -> int:
     """Blocks that take part in a sum: a function of its size alone."""
     length = segment.inputs[0].shape[segment.axis]
     return min(MOST_SHARES, -(-length // SHARE)) if segment.out.size < MANY else 1
+
+
+def narrow(product: Product) -> Kernel:
+    """A product with few rows, of sums of moderate length: a block for each piece of a row.
+
+    cuBLAS's tiles are far larger than such a result: it leaves most of the device idle, and at some shapes takes ten
+    times as long. The threads of a warp take neighbours, which lie side by side; the warps share the sums' terms.
+    """
+    out, length = product.out, product.a.shape[1]
+    kind, (rows, columns) = c_type(out.dtype), out.shape
+    tiles = -(-columns // TILE)
+    a, b, o = (tuple(stride // out.itemsize for stride in each.strides) for each in product.arrays)
+    body = [
+        f"__shared__ double kept[{TILE * TILE}];",
+        f"const int row = blockIdx.x / {tiles}, column = (blockIdx.x % {tiles}) * {TILE} + threadIdx.x % {TILE};",
+        "double sum = 0;",
+        f"if (column < {columns}) {{",
+        f"  for (int k = threadIdx.x / {TILE}; k < {length}; k += {TILE}) {{",
+        f"    sum += (double)a[row * {a[0]} + k * {a[1]}] * b[k * {b[0]} + column * {b[1]}];",
+        "  }",
+        "}",
+        "kept[threadIdx.x] = sum;",
+        f"for (unsigned half = {TILE * TILE // 2}; half >= {TILE}; half /= 2) {{",
+        "  __syncthreads();",
+        "  if (threadIdx.x < half) kept[threadIdx.x] += kept[threadIdx.x + half];",
+        "}",
+        f"if (threadIdx.x < {TILE} && column < {columns}) {{",
+        f"  out[row * {o[0]} + column * {o[1]}] = ({kind})kept[threadIdx.x];",
+        "}",
+    ]
+    source = _kernel([f"const {kind}* a", f"const {kind}* b", f"{kind}* out"], body)
+    return Kernel(source, rows * tiles, TILE * TILE, product.arrays)
 
 
 def _serial(segment: Reduction, address: Address) -> Kernel:

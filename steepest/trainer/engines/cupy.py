@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike
 
 from steepest.trainer.arrays import PLACES, Array, Operation, Plan
 from steepest.trainer.engines.cublas import WORKSPACE, Cublas
-from steepest.trainer.engines.cuda_source import EXPRESSIONS, Kernel, elementwise, reduction, shares_of
+from steepest.trainer.engines.cuda_source import EXPRESSIONS, Kernel, elementwise, narrow, reduction, shares_of
 from steepest.trainer.engines.device import Device, OnDevice
 from steepest.trainer.engines.segments import Call, Elementwise, Product, Segment, largest, look_up, segments
 from steepest.trainer.engines.streamed import Transfer
@@ -121,7 +121,8 @@ class Gpu(Device):
         if isinstance(segment, Call):
             return [segment.operation]
         if isinstance(segment, Product):
-            return [self._cublas.product(segment, address)]
+            few_rows = segment.narrow
+            return [self._launch(narrow(few_rows)) if few_rows else self._cublas.product(segment, address)]
         if isinstance(segment, Elementwise):
             return [self._launch(elementwise(segment))]
         shares = shares_of(segment)

@@ -21,6 +21,16 @@ from steepest.trainer.arrays import Array, Operation
 Address = Callable[[Array], int]
 """Where the memory of an array begins."""
 
+NARROW: Final = 16
+"""Rows of a product's result for which the tiles of libraries are far too large, ..."""
+
+MOST_COLUMNS: Final = 1024
+MOST_TERMS: Final = 1024
+"""... up to so many columns, and terms of a sum: beyond them a library is as quick."""
+
+FAR_TERMS: Final = 128
+"""Terms up to which a block's share of an operand stays near it, even if neighbours do not lie side by side."""
+
 CONSTANT: Final = np.generic
 """A number that is not in the device's memory is written into the kernel."""
 
@@ -129,6 +139,19 @@ class Product:
     def arrays(self) -> tuple[Array, Array, Array]:
         """The first's operands and result."""
         return self.a, self.b, self.out
+
+    @property
+    def narrow(self) -> "Product | None":
+        """This product, or that of its turned operands, if the result has few rows and each sum is of moderate length.
+
+        Such are the sums and the slopes of an output layer.
+        """
+        for each in (self, Product(self.b.T, self.a.T, self.out.T)):
+            (rows, columns), terms = each.out.shape, each.a.shape[1]
+            near = each.b.strides[1] == each.b.itemsize or terms <= FAR_TERMS
+            if self.count == 1 and rows <= NARROW and columns <= MOST_COLUMNS and terms <= MOST_TERMS and near:
+                return each
+        return None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from steepest.trainer import chunks
 from steepest.trainer.arrays import Plan, run
 from steepest.trainer.engines import cuda_source
-from steepest.trainer.engines.cuda_source import EXPRESSIONS, elementwise
+from steepest.trainer.engines.cuda_source import EXPRESSIONS, elementwise, narrow
 from steepest.trainer.engines.segments import Call, Elementwise, Product, Reduction, collapsed, largest, segments
 from tests.unit.trainer.engines.cases import spec_of
 from tests.unit.trainer.engines.processor import COMPILER, Processor
@@ -54,6 +54,39 @@ def test_sums_of_any_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     run(Processor(tmp_path).prepare(plan))
     for out, expected in found:
         np.testing.assert_allclose(bare_array(out), expected, rtol=1e-5, atol=1e-5)
+
+
+@compiled
+@pytest.mark.parametrize(("dtype", "digits"), [("float32", 1e-6), ("float64", 1e-14)])
+def test_narrow_products(dtype: str, digits: float, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    processor = Processor(tmp_path)
+    for rows, length, columns in ((1, 1, 1), (3, 7, 33), (16, 70, 31)):
+        W, a = rng.standard_normal((length, rows)).astype(dtype), rng.standard_normal((length, columns)).astype(dtype)
+        there: list[Any] = [Strict(W).T, Strict(a), Strict(np.zeros((rows, columns), dtype))]
+        product = Product(*there)
+        out: Any = Strict(np.zeros((columns, rows), dtype))
+        turned = Product(there[1].T, there[0].T, out)
+        for each, expected in ((product, W.T @ a), (turned, a.T @ W)):
+            few_rows = each.narrow
+            assert few_rows is not None
+            kernel = narrow(few_rows)
+            processor.compile({kernel.source})
+            processor.launch(kernel.source, kernel.blocks, kernel.threads, kernel.arrays)
+            np.testing.assert_allclose(bare_array(each.out), expected, rtol=0, atol=digits * length)
+
+
+@pytest.mark.parametrize(
+    ("rows", "length", "columns", "count"), [(17, 9, 17, 1), (9, 1025, 9, 1), (9, 9, 1025, 1), (9, 9, 9, 2)]
+)
+def test_other_products_are_the_librarys(rows: int, length: int, columns: int, count: int) -> None:
+    product = Product(_zeros(rows, length), _zeros(length, columns), _zeros(rows, columns), count)
+    assert product.narrow is None
+
+
+def test_operands_whose_neighbours_lie_apart_are_for_short_sums() -> None:
+    assert Product(_zeros(9, 128), _zeros(33, 128).T, _zeros(9, 33)).narrow is not None
+    assert Product(_zeros(9, 129), _zeros(33, 129).T, _zeros(9, 33)).narrow is None
 
 
 @compiled

@@ -11,7 +11,7 @@ from steepest.run import numeric_environment
 from steepest.spec.errors import ValidationFailed
 from steepest.trainer import arrays, chunks
 from steepest.trainer import stack as stack_module
-from steepest.trainer.engines import gpu
+from steepest.trainer.engines import cuda_source, gpu
 from steepest.trainer.fit import fit
 from steepest.trainer.records import EpochRecord, Finished
 from steepest.trainer.state import State
@@ -27,6 +27,7 @@ compiled = pytest.mark.skipif(COMPILER is None, reason="there is no C++ compiler
 def _fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     fake_cupy.install(monkeypatch, tmp_path)
     monkeypatch.setitem(arrays.PLACES, Strict, None)  # the engine puts itself there
+    monkeypatch.setattr(cuda_source, "TILE", 4)  # a thread of this machine stands for each of the device's
     monkeypatch.setattr(chunks, "STEPS", 3)
     monkeypatch.setattr(stack_module, "PROGRESS_SECONDS", 0.0)
     gpu.why_not.cache_clear()
