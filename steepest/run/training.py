@@ -69,7 +69,7 @@ def train(
     on_epoch: OnEpoch | None = None,
     progress: bool = False,
 ) -> Run | list[Run]:
-    """Train a network on arrays, or several; those of equal shape as stacks of up to 64, each as it would become alone.
+    """Train a network on arrays, or several; those of equal shape as stacks of up to 64, each as it becomes alone.
 
     Args:
         spec: What to do: a `TrainSpec` or a dict of its fields. A list of them gives a list of runs. X's columns are
@@ -212,6 +212,11 @@ def _train(
         ]
 
 
+def _is_false(answer: object) -> bool:
+    """Whether an answer is a plain no, Python's or NumPy's. None, of a callback without an opinion, is not."""
+    return isinstance(answer, bool | np.bool) and not answer
+
+
 def _drive(stack: Stack, nets: int, on_epoch: OnEpoch | None, show: Show) -> list[_Course]:
     """Run every network to its end, or to the record at which `on_epoch` wanted no more of it."""
     courses = [_Course() for _ in range(nets)]
@@ -224,7 +229,7 @@ def _drive(stack: Stack, nets: int, on_epoch: OnEpoch | None, show: Show) -> lis
             course.theta, course.best_epoch, course.failed = item.best, item.best_epoch, item
         elif isinstance(item, EpochRecord):
             course.history.append(item.as_dict())
-            if on_epoch is not None and on_epoch(dict(course.history[-1])) is False:
+            if on_epoch is not None and _is_false(on_epoch(dict(course.history[-1]))):
                 state = item.state()
                 restores = stack.restores_best(item.net)
                 course.theta, course.best_epoch = (state.best if restores else state.theta)[0], state.best_epoch

@@ -56,6 +56,9 @@ def _of_lbfgs(spec: "TrainSpec") -> Iterator[tuple[Place, str]]:
             yield ("layers", number, "dropout"), "lbfgs cannot follow a loss that dropout changes at each step; use 0"
         if layer.batch_norm:
             yield ("layers", number, "batch_norm"), "lbfgs and batch norm do not go together; use false"
+    if spec.regularization.l1:
+        detail = "lbfgs needs a smooth loss, and stops short where l1 has weights at 0; use 0, or another optimizer"
+        yield ("regularization", "l1"), detail
     if spec.gradient_clip is not None:
         yield ("gradient_clip",), "lbfgs needs the gradient as it is; use null"
     if spec.regularization.max_norm is not None:

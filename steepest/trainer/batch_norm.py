@@ -80,10 +80,12 @@ class BatchNorm:
         )
 
     def _move_running(self) -> Plan:
-        """Running = (1 - momentum) running + momentum new; of a single row there is no unbiased variance."""
+        """Running = (1 - momentum) running + momentum new. A single row, which may end an epoch, says nothing of v."""
         rows, dtype, term = self._z.shape[-1], self._z.dtype, self._term
-        unbiased = rows / max(1, rows - 1)
         plan: Plan = ()
+        if rows == 1:
+            return plan
+        unbiased = rows / (rows - 1)
         for running, new, share in (
             (self._norm.mean, self._mean, MOMENTUM),
             (self._norm.variance, self._variance, MOMENTUM * unbiased),

@@ -46,10 +46,9 @@ def _steps(course: Course, epoch: int, chunk: Chunk, numbers: range) -> Iterator
     return islice((step for each in chunks for step in course.steps(epoch, each)), len(numbers))
 
 
-def at_epochs_end(course: Course, net: int, epoch: int) -> Diverged:
-    """The error for an epoch after which a network's weights or its validation loss are not finite."""
-    layer = _first_layer(course.network, course.theta[net])
-    return error(course.specs[net], epoch, course.cutting.steps, layer)
+def of_weights(course: Course, net: int, epoch: int, step: int) -> Diverged:
+    """The error for a network whose weights, or whose validation loss, are not finite after a step of an epoch."""
+    return error(course.specs[net], epoch, max(1, step), _first_layer(course.network, course.theta[net]))
 
 
 def error(spec: ResolvedTrainSpec, epoch: int, step: int, layer: int | None) -> Diverged:

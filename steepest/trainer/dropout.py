@@ -20,6 +20,15 @@ AT_ONCE: Final = 16
 """Words that one count of the generator gives."""
 
 
+def silence(rates: Array) -> tuple[Array, Array]:
+    """From the rates (M,): the word (M,) int64 below which a unit falls silent, and how loud (M,) the others are.
+
+    Loudness follows from the whole number, so that on average a is kept however near to 1 the rate is.
+    """
+    least = np.minimum(np.round(rates * WORD), WORD - 1).astype(np.int64)
+    return least, WORD / (WORD - least)
+
+
 class Words:
     """The random words of one layer, for chunks of up to `steps` batches of `rows` rows, of M networks."""
 
@@ -57,16 +66,16 @@ class Dropout:
             out: Where they go.
         """
         self._words, self._a, self._out = words.words, a, out
-        silent = np.minimum(np.round(rates * WORD), WORD - 1).astype(np.uint16)
-        self._silent = placed(silent.reshape(-1, 1, 1), a)
-        self._loud = placed((1 / (1 - rates)).astype(a.dtype).reshape(-1, 1, 1), a)
+        least, loud = silence(rates)
+        self._least = placed(least.astype(np.uint16).reshape(-1, 1, 1), a)
+        self._loud = placed(loud.astype(a.dtype).reshape(-1, 1, 1), a)
         self._speaks = aligned(a.shape, bool, a)
         self._mask = aligned(a.shape, a.dtype, a)
 
     def draw(self, step: int) -> Plan:
         """Set the mask of a step."""
         return (
-            partial(np.greater_equal, self._words[step], self._silent, self._speaks),
+            partial(np.greater_equal, self._words[step], self._least, self._speaks),
             partial(np.multiply, self._speaks, self._loud, self._mask),
         )
 

@@ -145,7 +145,16 @@ class Stack:
             if wrong or self._time_is_up:
                 return
             if self._clock.is_due(PROGRESS_SECONDS):
+                # A loss is that of the weights before the last step: they may be the first to overflow.
+                self._look_at_weights()
+                if any(net.failed for net in self._nets):
+                    return
                 yield from self._progress()
+
+    def _look_at_weights(self) -> None:
+        """No state is handed out whose weights are not finite."""
+        for place in np.flatnonzero(~self._course.sound).tolist():
+            self._nets[place].failed = divergence.of_weights(self._course, place, self._at.epoch, self._at.step)
 
     def _diagnose(self, advance: Advance) -> None:
         """Find out what went wrong with the networks whose figures are not finite."""
@@ -166,9 +175,10 @@ class Stack:
 
     def _close(self) -> Iterator[Item | Failed]:
         """End the epoch; the next begins."""
-        for place, (net, sound) in enumerate(zip(self._nets, self._course.sound.tolist(), strict=True)):
-            if not (sound and isfinite(net.validated.loss if net.validated else 0.0)):
-                net.failed = divergence.at_epochs_end(self._course, place, self._at.epoch)
+        self._look_at_weights()
+        for place, net in enumerate(self._nets):
+            if net.validated and not isfinite(net.validated.loss):
+                net.failed = net.failed or divergence.of_weights(self._course, place, self._at.epoch, self._at.step)
         yield from self._part_with_failed()
         self._clock.pause()
         rates = self._course.learning_rates(self._at.epoch, max(0, self._at.step - 1), 1)[0].tolist()

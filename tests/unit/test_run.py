@@ -162,12 +162,13 @@ def test_the_history_is_plain_dicts_and_the_figures_add_up(iris: tuple[np.ndarra
     assert run.result.validation_accuracy == best["validation_accuracy"]
 
 
-def test_on_epoch_sees_each_record_and_may_end_the_run(iris: tuple[np.ndarray, np.ndarray]) -> None:
+@pytest.mark.parametrize("no", [False, np.False_])
+def test_on_epoch_sees_each_record_and_may_end_the_run(no: Any, iris: tuple[np.ndarray, np.ndarray]) -> None:
     seen: list[Any] = []
 
-    def three(record: Any) -> bool | None:
+    def three(record: Any) -> Any:
         seen.append(record)
-        return False if record["epoch"] == 3 else None
+        return no if record["epoch"] == 3 else None
 
     run = steepest.train(SMALL | {"early_stopping": None}, *iris, on_epoch=three)
     assert seen == run.history

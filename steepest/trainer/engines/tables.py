@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from steepest.spec.optimizers import Optimizer as Settings
+from steepest.trainer import dropout
 from steepest.trainer.activations import ACTIVATIONS
 from steepest.trainer.arrays import Array, aligned
-from steepest.trainer.dropout import WORD, Words
+from steepest.trainer.dropout import Words
 from steepest.trainer.engines import codes
 from steepest.trainer.engines.blas import gemm
 from steepest.trainer.engines.kernels import activations, objectives
@@ -185,8 +186,9 @@ class Tables:
             if silence is not None:
                 words, rates = silence
                 layer["words"] = self.place(words.words)
-                layer["least"] = self.place(np.minimum(np.round(rates * WORD), WORD - 1).astype(np.int64))
-                layer["loud"] = self.place((1 / (1 - rates)).astype(self._dtype))
+                least, loud = dropout.silence(rates)
+                layer["least"] = self.place(least)
+                layer["loud"] = self.place(loud.astype(self._dtype))
 
     def _signal(self, units: int, last: float) -> int:
         """Room for a layer's signal, with a last unit of equal numbers."""

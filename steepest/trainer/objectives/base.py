@@ -140,8 +140,8 @@ def lean(array: Array) -> Array:
 def per_net(array: Array) -> Array:
     """(M,) sums of an array (steps, M, ...): each network's as if it were alone, to the bit."""
     of_nets = contiguous(array.swapaxes(0, 1))
-    totals: Array = np.add.reduce(of_nets.reshape(len(of_nets), -1), 1)
-    return totals.astype(np.float64)
+    totals: Array = np.add.reduce(of_nets.reshape(len(of_nets), -1), 1, np.float64)
+    return totals
 
 
 def contiguous(array: Array) -> Array:

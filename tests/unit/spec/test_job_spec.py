@@ -205,6 +205,7 @@ def test_every_field_that_another_one_rules_out_is_named() -> None:
         "/batch_size",
         "/schedule/name",
     }
+    assert set(problems_of(LEAST | lbfgs | {"regularization": {"l1": 0.1}})) == {"/regularization/l1"}
     assert set(problems_of(LEAST | lbfgs | {"schedule": {"warmup_epochs": 1}})) == {"/schedule/warmup_epochs"}
     assert set(problems_of(LEAST | lbfgs | {"gradient_clip": {}, "regularization": {"max_norm": 1.0}})) == {
         "/gradient_clip",

@@ -18,7 +18,7 @@ from steepest.trainer import chunks, stack
 from steepest.trainer.arrays import Array
 from steepest.trainer.fit import EpochRecord, Failed, Finished, Progress
 from steepest.trainer.state import State
-from tests.unit.trainer.world import figures_of, rows_for, spec_for, stack_of, train
+from tests.unit.trainer.world import TEAM, by_a_team, figures_of, rows_for, spec_for, stack_of, train
 
 ROWS, VALIDATION_ROWS = 150, 40
 Case = dict[str, Any]
@@ -34,8 +34,10 @@ def started(patch: pytest.MonkeyPatch, case: Case, states: States | None = None)
     """
     patch.setattr(stack, "PROGRESS_SECONDS", case.get("progress_seconds", 0.0))
     patch.setattr(chunks, "STEPS", 3)
-    if case["engine"] == "numba":
+    if case["engine"] != "numpy":
         patch.setattr("steepest.trainer.engines.kernel_course.MOST_STEPS", 3)
+    if case["engine"] == TEAM:
+        by_a_team(patch)
     patch.setattr(chunks, "piece_rows", lambda *_: case["piece"])
     task, weighted, engine = case["task"], case["weighted"], case["engine"]
     numbers = list(range(len(case["nets"]))) if states is None else sorted(states)

@@ -251,6 +251,20 @@ def test_what_does_not_go_wrong_again_is_the_chunks_last_step(engine: str, monke
     assert in_chunk(course, 0, 1, chunk).extensions == {"epoch": 1, "step": 8, "layer": "layers.0"}
 
 
+def test_no_state_is_handed_out_whose_weights_are_not_finite(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss is that of the weights before the step: the weights overflow first."""
+    _one_by_one(monkeypatch)
+    monkeypatch.setattr("steepest.trainer.stack.PROGRESS_SECONDS", 0.0)
+    wild = {"name": "gradient_descent", "learning_rate": 1e39}
+    spec = spec_for("regression", 64, optimizer=wild, layers=[], batch_size=8, early_stopping=None)
+    states: list[Any] = []
+    items: Any = train(spec, *data_for("regression", 64), engine=engine)
+    with pytest.raises(Diverged) as caught:
+        states.extend(item.state().theta for item in items)
+    assert all(np.isfinite(theta).all() for theta in states)
+    assert caught.value.extensions["step"] < 8
+
+
 @pytest.mark.parametrize("scale", [1e20, 1e30, np.inf])
 def test_lbfgs_that_starts_from_no_number(scale: float) -> None:
     X = data_for("regression", 64)[0] * np.float32(scale)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from steepest.trainer.arrays import run
-from steepest.trainer.dropout import Dropout, Words
+from steepest.trainer.dropout import WORD, Dropout, Words, silence
 
 
 def a_dropout(rates: list[float], rows: int = 400) -> tuple[Dropout, np.ndarray, np.ndarray]:
@@ -24,6 +24,12 @@ def test_the_share_of_the_silent_and_the_loudness_of_the_others() -> None:
         assert silent.mean() == pytest.approx(rate, abs=0.02)
         assert np.allclose(each[~silent], 2 / (1 - rate))
     assert (a == 2).all()
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.999, 0.99999, 1 - 1e-9])
+def test_what_is_left_has_the_mean_of_all(rate: float) -> None:
+    least, loud = silence(np.array([rate]))
+    assert loud[0] * (WORD - least[0]) / WORD == pytest.approx(1, rel=1e-12)
 
 
 def test_the_silent_get_no_derivative() -> None:

@@ -15,7 +15,7 @@ from safetensors import numpy as tensors
 
 from steepest.trainer.arrays import Array
 from tests.unit.trainer.resumed import ROWS, Case, outcome, places, save, started
-from tests.unit.trainer.world import OPTIMIZERS, TASKS
+from tests.unit.trainer.world import ENGINES, OPTIMIZERS, TASKS, TEAM
 
 ROOT = Path(__file__).parents[3]
 BATCHES: list[tuple[Any, int]] = [(4, 1_000), ("full", 1_000), ("full", 32), (60, 25)]
@@ -51,6 +51,12 @@ BOUNDS: list[dict[str, Any]] = [
     {"regularization": {"l2": 0.01, "max_norm": 0.8}, "gradient_clip": {"by": "norm", "limit": 0.1}},
     {"gradient_clip": {"by": "global_norm", "limit": 0.1}},
 ]
+
+
+@pytest.fixture(params=[*ENGINES, TEAM])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine in its turn, and a team."""
+    return str(request.param)
 
 
 def spread(values: Sequence[Any], count: int, seed: int) -> list[Any]:

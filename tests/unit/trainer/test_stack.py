@@ -12,9 +12,12 @@ from steepest.trainer.activations import ACTIVATIONS
 from steepest.trainer.fit import EpochRecord, Failed, Finished, Progress
 from steepest.trainer.stack import shape_of
 from tests.unit.trainer.world import (
+    ENGINES,
     OBJECTIVES,
     OPTIMIZERS,
+    TEAM,
     Pair,
+    by_a_team,
     figures_of,
     records_of,
     rows_for,
@@ -43,6 +46,14 @@ BOUNDS: list[dict[str, Any]] = [
     {"regularization": {"l2": 0.01}, "gradient_clip": {"by": "global_norm", "limit": 0.05}},
     {"gradient_clip": {"by": "value", "limit": 0.01}},
 ]
+
+
+@pytest.fixture(params=[*ENGINES, TEAM])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each engine in its turn, and a team."""
+    if request.param == TEAM:
+        by_a_team(monkeypatch)
+    return str(request.param)
 
 
 def different(optimizer: str = "adam", task: str = "multiclass", **common: Any) -> list[ResolvedTrainSpec]:
@@ -222,7 +233,8 @@ def test_all_may_diverge(engine: str) -> None:
     rows, validation = data("regression", "float32")
     wild = {"name": "gradient_descent", "learning_rate": 1e30}
     specs = [spec_for("regression", ROWS, VALIDATION_ROWS, optimizer=wild, seed=seed) for seed in (1, 2)]
-    assert all(isinstance(end, Failed) for _, end in by_net(stack_of(specs, rows, validation).run()).values())
+    ends = [end for _, end in by_net(stack_of(specs, rows, validation, engine=engine).run()).values()]
+    assert all(isinstance(end, Failed) for end in ends)
 
 
 def test_one_that_stops_early_leaves_the_others_alone(engine: str) -> None:

@@ -40,8 +40,8 @@ def masks_for(spec: ResolvedTrainSpec, epoch: int, start: int, rows: int) -> lis
     for number, layer in enumerate(spec.layers):
         words = Words([spec.seed], number, layer.units, 1, rows)
         words.draw(epoch, start, rows)
-        silent = round(layer.dropout * 2**16) > words.words[0, 0].T
-        masks.append(~silent / (1 - layer.dropout) if layer.dropout else None)
+        least = round(layer.dropout * 2**16)
+        masks.append((words.words[0, 0].T >= least) / (1 - least / 2**16) if least else None)
     return masks
 
 

@@ -117,8 +117,8 @@ class Textbook:
     def normalize(self, name: str, z: Array, *, learning: bool) -> Array:
         mean, variance = self.arrays[f"{name}.mean"], self.arrays[f"{name}.variance"]
         if learning:
-            spread = z.var(0, ddof=1) if len(z) > 1 else 0.0
-            mean[:], variance[:] = 0.9 * mean + 0.1 * z.mean(0), 0.9 * variance + 0.1 * spread
+            if len(z) > 1:
+                mean[:], variance[:] = 0.9 * mean + 0.1 * z.mean(0), 0.9 * variance + 0.1 * z.var(0, ddof=1)
             mean, variance = z.mean(0), z.var(0)
         x = (z - mean) / np.sqrt(variance + EPSILON)
         return np.asarray(x * self.arrays[f"{name}.scale"] + self.arrays[f"{name}.shift"])

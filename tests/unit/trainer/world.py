@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
+import pytest
 
 from steepest.spec import optimizers
 from steepest.spec.names import LOSSES_BY_TASK
@@ -12,6 +13,7 @@ from steepest.spec.resolved import ResolvedTrainSpec
 from steepest.spec.tasks import TargetFacts
 from steepest.spec.training import TrainSpec
 from steepest.trainer.arrays import Array
+from steepest.trainer.engines import ways
 from steepest.trainer.engines.choice import Engine
 from steepest.trainer.fit import EpochRecord, Finished, Item, fit, fit_stack
 from steepest.trainer.rows import Rows
@@ -27,6 +29,9 @@ OBJECTIVES: Final = tuple(
 OPTIMIZERS: Final = tuple(name for name in optimizers.SUPPORTED if name != "lbfgs")
 ENGINES: Final = ("numpy", "numba")
 """Each passes every test that asks for the fixture `engine`."""
+
+TEAM: Final = "team"
+"""Two threads of kernels at one network, however little there is to do: see `by_a_team`."""
 
 Pair = tuple[Array, ...]
 """X, y, and weights if rows have them."""
@@ -98,8 +103,13 @@ def outputs_of(spec: ResolvedTrainSpec, y: Array) -> int:
 
 def options_of(engine: str) -> dict[str, Any]:
     """What makes a run take an engine."""
-    name: Any = engine
+    name: Any = "numba" if engine == TEAM else engine
     return {"engine": Engine(name, 2)}
+
+
+def by_a_team(patch: pytest.MonkeyPatch) -> None:
+    """Let two threads share a network's units, or its rows, from the smallest amount of work up."""
+    patch.setattr(ways, "WORTH_A_TEAM", 0)
 
 
 def train(

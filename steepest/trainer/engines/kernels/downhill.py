@@ -96,6 +96,7 @@ def descend_norm(net: int, team: Team, plan: Any, layer: Any, numbers: Any, left
         start = layer.scale + which * layer.outputs + first
         m, v = view(row, start, size, one), view(row, start + last, size, one)
         step(plan.optimizer, view(row_theta, start, size, one), view(row_g, start, size, one), v, m, numbers, left)
-        running = view(row_theta, layer.running + which * layer.outputs + first, size, one)
-        correction = plan.rows / max(1, plan.rows - 1) if which else 1.0
-        follow(running, view(layer.figures, which * layer.outputs + first, size, one), correction)
+        if plan.rows > 1:
+            running = view(row_theta, layer.running + which * layer.outputs + first, size, one)
+            correction = plan.rows / (plan.rows - 1) if which else 1.0
+            follow(running, view(layer.figures, which * layer.outputs + first, size, one), correction)
