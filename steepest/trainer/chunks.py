@@ -1,9 +1,9 @@
 """How an epoch is cut into chunks: the pieces of work between which a run can stop.
 
-A function of the networks' shape and number, the precision, the rows, the batch size and the engine alone. Small steps are taken several at a
-time, so that what happens once per chunk costs nothing; a step over many rows is cut into several chunks, whose
-gradients are summed. Not so with batch normalization, which compares all rows of a batch: `check_batch` refuses such
-steps.
+A function of the networks' shape and number, the precision, the rows, the batch size and the engine alone. Small steps
+are taken several at a time, so that what happens once per chunk costs nothing; a step over many rows is cut into
+several chunks, whose gradients are summed. Not so with batch normalization, which compares all rows of a batch:
+`check_batch` refuses such steps.
 """
 
 from collections.abc import Iterator

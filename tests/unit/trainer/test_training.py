@@ -41,7 +41,7 @@ def masks_for(spec: ResolvedTrainSpec, epoch: int, start: int, rows: int) -> lis
         words = Words([spec.seed], number, layer.units, 1, rows)
         words.draw(epoch, start, rows)
         least = round(layer.dropout * 2**16)
-        masks.append((words.words[0, 0].T >= least) / (1 - least / 2**16) if least else None)
+        masks.append((least <= words.words[0, 0].T) / (1 - least / 2**16) if least else None)
     return masks
 
 
