@@ -16,7 +16,20 @@ from docs.pieces import PAGE, page
 HOUSE = Path(__file__).parents[2]
 TRAINER = HOUSE / "docs" / "trainer.md"
 PAGES = [*sorted(HOUSE.glob("*.md")), *sorted((HOUSE / "docs").glob("*.md"))]
-COPIED = ["steepest", "docs", "tests/conftest.py", "tests/unit/trainer", "pyproject.toml"]
+COPIED = [
+    "steepest",
+    "docs",
+    "tests/conftest.py",
+    "tests/unit/inspect/evaluation",
+    "tests/unit/trainer",
+    "pyproject.toml",
+]
+SUITES = [
+    "inspect/evaluation/test_values.py",
+    *(f"trainer/test_{name}.py" for name in ("gradients", "objectives_options", "optimizers", "stack", "training")),
+    "trainer/engines/test_stand_in.py",
+]
+"""Of all that a new piece has to pass: what names it, and takes seconds."""
 DEEPEST = 5
 """Levels of indentation."""
 
@@ -93,9 +106,7 @@ def test_a_new_optimizer_and_a_new_loss_are_changes_of_two_files_each(tmp_path: 
         assert text.count(old) == 1, old
         (tmp_path / file).write_text(text.replace(old, new), "utf-8")
     assert len({file for file, _, _ in changes()}) == 4
-    suites = [
-        f"tests/unit/trainer/test_{name}.py" for name in ("optimizers", "objectives_options", "training", "stack")
-    ]
+    suites = [f"tests/unit/{name}" for name in SUITES]
     options = ["-q", "-p", "no:cacheprovider", "-k", "adamax or log_cosh"]
     for command in (["docs.pieces"], ["pytest", *suites, *options]):
         done = subprocess.run([sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True)

@@ -9,6 +9,7 @@ from steepest.data.target import Target
 from steepest.inspect.evaluation.values import Loss
 from steepest.spec.names import DELTAS
 from steepest.spec.resolved import ResolvedTrainSpec
+from steepest.trainer.objectives import OBJECTIVES
 
 Floats = NDArray[np.float64]
 
@@ -17,24 +18,17 @@ LEAST: Final = float(np.finfo(np.float64).tiny)
 
 
 def loss_of(spec: ResolvedTrainSpec, target: Target) -> Loss:
-    """The job's loss as a function of values and predictions, each (n, columns) in their own units.
-
-    The formulas are those of `steepest.trainer.objectives`, with exp(z) as the prediction of poisson.
-    """
+    """The job's loss as a function of values and predictions, each (n, columns) in their own units."""
     scales = np.array(target.scales)
     delta = DELTAS["huber"] if spec.loss.delta is None else spec.loss.delta
+    kind = OBJECTIVES[spec.loss.name, spec.output_activation]
+    objective = kind(1, 1, len(scales), 1, np.float64, delta=delta)
 
     def loss(y: Floats, predicted: Floats) -> Floats:
         with np.errstate(over="ignore", invalid="ignore"):
-            size = np.abs(y - predicted) / scales
-            if spec.loss.name == "mean_absolute_error":
-                losses = size
-            elif spec.loss.name == "huber":
-                losses = np.where(size <= delta, np.square(size) / 2, delta * (size - delta / 2))
-            elif spec.loss.name == "poisson":
-                losses = predicted - y * np.log(np.maximum(predicted, LEAST))
-            else:
-                losses = np.square(size)
-            return np.asarray(losses.mean(axis=1))
+            z = predicted / scales
+            if spec.output_activation == "exponential":
+                z = np.log(np.maximum(predicted, LEAST))
+            return objective.formula(z, y / scales)
 
     return loss

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.spec.names import ActivationName
+from steepest.spec.names import ALPHAS, ActivationName
 from steepest.trainer.activations.base import Activation
 from steepest.trainer.arrays import Array, Plan, aligned, scalar
 
@@ -48,7 +48,7 @@ class Relu(Activation):
 class LeakyRelu(Activation):
     """A relu that lets a little through below zero (Maas et al. 2013)."""
 
-    alpha = 0.01
+    alpha = ALPHAS["leaky_relu"]
     kinked = True
 
     def formula(self, z: Array, alpha: float | None = None) -> Array:
@@ -73,7 +73,7 @@ class LeakyRelu(Activation):
 class Elu(Activation):
     """The exponential linear unit (Clevert et al. 2016)."""
 
-    alpha = 1.0
+    alpha = ALPHAS["elu"]
     kinked = True
 
     def formula(self, z: Array, alpha: float | None = None) -> Array:

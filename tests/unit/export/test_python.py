@@ -8,7 +8,7 @@ import subprocess
 import symtable
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas
@@ -18,7 +18,9 @@ from steepest.data.table import CategoricalColumn, NumericColumn, Table
 from steepest.export import python, textbook
 from steepest.export.excerpts import excerpts
 from steepest.export.model import Model
+from steepest.export.onnx.layers import ACTIVATIONS as ONNX
 from steepest.spec.errors import ValidationFailed
+from steepest.spec.names import ActivationName, OutputActivationName
 from tests.unit.export.conftest import Make
 from tests.unit.export.runtimes import imported
 
@@ -30,6 +32,12 @@ TARGETS: dict[str, tuple[Any, dict[str, Any]]] = {
     "several values": (np.random.default_rng(2).normal(size=(60, 2)), {}),
     "labels": (np.arange(60)[:, None] % [2, 3] == 0, {}),
 }
+
+
+@pytest.mark.parametrize("name", [*get_args(ActivationName), *get_args(OutputActivationName)])
+def test_every_activation_is_known_to_both_languages(name: str) -> None:
+    assert name in ONNX
+    assert callable(getattr(textbook, name))
 
 
 def test_it_needs_numpy_alone(make: Make, mixed: Table) -> None:

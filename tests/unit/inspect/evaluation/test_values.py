@@ -14,6 +14,7 @@ from steepest.inspect.evaluation.losses import loss_of
 from steepest.inspect.evaluation.sample import Sample
 from steepest.inspect.evaluation.values import ValueTally
 from steepest.spec.figures import RESIDUAL_QUANTILES, ValueFigures
+from steepest.spec.names import DELTAS, LOSSES_BY_TASK
 from steepest.spec.resolve import resolve
 from steepest.spec.resolved import ResolvedTrainSpec
 from steepest.spec.tasks import TargetFacts
@@ -77,10 +78,7 @@ def test_of_very_many_rows_quantiles_are_those_of_a_sample() -> None:
 
 
 LOSSES: list[dict[str, Any]] = [
-    {"name": "mean_squared_error"},
-    {"name": "mean_absolute_error"},
-    {"name": "huber", "delta": 0.5},
-    {"name": "poisson"},
+    {"name": name} | ({"delta": 0.5} if name in DELTAS else {}) for name in LOSSES_BY_TASK["regression"]
 ]
 
 

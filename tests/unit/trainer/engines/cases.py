@@ -4,6 +4,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from steepest.spec import optimizers
+from steepest.spec.names import LOSSES_BY_TASK
 from steepest.spec.resolve import resolve
 from steepest.spec.resolved import ResolvedTrainSpec
 from steepest.spec.tasks import TargetFacts
@@ -20,18 +22,8 @@ ON_GPU: Final = Engine("cupy", 1)
 CLASSES = {"binary": 2, "multiclass": 4}
 TARGETS = {"multilabel": 3, "regression": 1}
 
-OPTIMIZERS: Final = ("gradient_descent", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "lbfgs")
-LOSSES: Final = (
-    ("binary", "binary_crossentropy"),
-    ("binary", "mean_squared_error"),
-    ("multiclass", "categorical_crossentropy"),
-    ("multiclass", "mean_squared_error"),
-    ("multilabel", "binary_crossentropy"),
-    ("regression", "mean_squared_error"),
-    ("regression", "mean_absolute_error"),
-    ("regression", "huber"),
-    ("regression", "poisson"),
-)
+OPTIMIZERS: Final = tuple(optimizers.SUPPORTED)
+LOSSES: Final = tuple((task, loss) for task, losses in LOSSES_BY_TASK.items() for loss in losses if loss != "log_loss")
 
 LAYERS = [{"units": 7}, {"units": 6, "activation": "tanh"}]
 ALL_IN_ONE: Final[dict[str, Any]] = {
