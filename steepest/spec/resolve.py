@@ -1,6 +1,6 @@
 """Replace every `"auto"` by what the data call for: pure rules, so that the same request always means the same job."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -80,17 +80,10 @@ def resolve(
     output = _output_activation(spec, task, loss, problems)
     split = _split(spec, targets[0].counts if task in CLASSES else None, problems, apart=validation_rows is not None)
     if validation_rows is None:
-        training, validation, test, shared = _sizes(split, rows, split_column)
-        if shared and ((split.validation and not validation) or (split.test and not test)):
-            warnings.append(f"{rows} rows are too few for every part of the split; a part is empty")
+        training, validation, test = _parts(split, rows, split_column, warnings)
     else:
         training, validation, test = rows, validation_rows, 0
-    if training < 1 and rows:
-        problems.append(FieldProblem(pointer="/split", detail="the split leaves no training rows"))
-    for number, layer in enumerate(spec.layers):
-        if layer.batch_norm and training == 1:
-            detail = "batch norm compares rows, and there is one training row"
-            problems.append(FieldProblem(pointer=f"/layers/{number}/batch_norm", detail=detail))
+    problems += _too_few(spec, rows, training)
     batch_size = _batch_size(spec, max(training, 1))
     epochs = _epochs(spec, max(training, 1), batch_size)
     if spec.schedule.warmup_epochs >= epochs:
@@ -126,6 +119,24 @@ def split_sizes(rows: int, validation: float, test: float) -> tuple[int, int, in
     """
     parts = [int(Fraction(str(share)) * rows + Fraction(1, 2)) for share in (validation, test)]
     return rows - sum(parts), parts[0], parts[1]
+
+
+def _parts(split: Split, rows: int, column: PartingFacts | None, warnings: list[str]) -> tuple[int, int, int]:
+    """Rows for training, validation and test."""
+    training, validation, test, shared = _sizes(split, rows, column)
+    if shared and ((split.validation and not validation) or (split.test and not test)):
+        warnings.append(f"{rows} rows are too few for every part of the split; a part is empty")
+    return training, validation, test
+
+
+def _too_few(spec: TrainSpec, rows: int, training: int) -> Iterator[FieldProblem]:
+    """What cannot be done with so few training rows."""
+    if training < 1 and rows:
+        yield FieldProblem(pointer="/split", detail="the split leaves no training rows")
+    for number, layer in enumerate(spec.layers):
+        if layer.batch_norm and training == 1:
+            detail = "batch norm compares rows, and there is one training row"
+            yield FieldProblem(pointer=f"/layers/{number}/batch_norm", detail=detail)
 
 
 def _sizes(split: Split, rows: int, column: PartingFacts | None) -> tuple[int, int, int, bool]:
