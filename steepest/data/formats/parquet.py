@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from steepest.data.formats.columns import ArrowCells, bare, is_text, type_problems
 from steepest.data.formats.names import checked_names
-from steepest.data.formats.parquet_pages import check_pages, read_footer
+from steepest.data.formats.parquet_pages import check_pages, longest_text, read_footer
 from steepest.data.formats.places import place_by_row
 from steepest.data.formats.reader import Cells, Fault
 from steepest.data.formats.sources import arrow_file, batch_rows, blamed
@@ -18,6 +18,9 @@ from steepest.spec.errors import FieldProblem
 
 MOST_ROW_BYTES: Final = 4 << 20
 """Bytes of a row's cells of fixed sizes; a text is not counted, it may be shared."""
+
+MOST_TEXT_BYTES: Final = 2 << 20
+"""Of texts that are told by their differences, as they are read."""
 
 _OPTIONS: Final[dict[str, Any]] = {"buffer_size": 64 << 10, "pre_buffer": False, "arrow_extensions_enabled": False}
 
@@ -49,9 +52,13 @@ class ParquetReader:
         if not again:
             check_pages(source, footer, limits.page_bytes)
         self._row_bytes = _row_bytes(schema)
+        self._longest = longest_text(source, footer)
         with blamed("the Parquet file"):
             # A text that many rows share is kept once: else a small file could become a large column.
-            texts = [field.name for field in schema if is_text(bare(field.type))]
+            plain = footer.by_differences
+            texts = [
+                field.name for place, field in enumerate(schema) if is_text(bare(field.type)) and place not in plain
+            ]
             self._file = pq.ParquetFile(arrow_file(source), read_dictionary=texts, **_OPTIONS)
 
     def batches(self, start: int = 0, most: int | None = None) -> Iterator[Sequence[Cells]]:
@@ -75,15 +82,38 @@ class ParquetReader:
         return [place_by_row(fault, self.names) for fault in sorted(faults)[: self._most]]
 
     def _group(self, group: int, rows: int) -> Iterator[pa.RecordBatch]:
-        batches = self._file.iter_batches(rows, row_groups=[group], use_threads=False)
+        few = max(1, MOST_TEXT_BYTES // self._longest) if self._longest else rows
+        batches = self._file.iter_batches(min(rows, few), row_groups=[group], use_threads=False)
+        kept: list[pa.RecordBatch] = []
+        size = 0
         while True:
             with blamed(f"row group {group}"):
                 batch = next(batches, None)
                 if batch is not None:
                     batch.validate(full=True)
+            if batch is not None and few >= rows:
+                yield batch
+                continue
+            if kept and (batch is None or few * len(kept) >= rows or size >= MOST_TEXT_BYTES):
+                yield from _joined(kept)
+                kept.clear()
+                size = 0
             if batch is None:
                 return
-            yield batch
+            kept.append(_encoded(batch))
+            size += kept[-1].nbytes
+
+
+def _encoded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch with each of its texts kept once."""
+    columns = [column.dictionary_encode() if is_text(column.type) else column for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """Few rows at a time cost as much as many."""
+    whole = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+    return list(whole.to_batches())
 
 
 def _row_bytes(schema: pa.Schema) -> int:

@@ -16,6 +16,9 @@ from steepest.spec.errors import FieldProblem
 
 _LONGEST_FOOTER: Final = 16 << 20
 _LONGEST_HEADER: Final = 64 << 10
+_DELTA_LENGTHS: Final = 6
+_DELTA_TEXTS: Final = 7
+"""Encodings: DELTA_LENGTH_BYTE_ARRAY, and DELTA_BYTE_ARRAY, whose texts each begin like the one before."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Chunk:
 
     start: int
     end: int
+    encodings: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,16 @@ class Footer:
 
     rows: Sequence[int]
     groups: Sequence[Sequence[Chunk]]
+
+    @property
+    def by_differences(self) -> set[int]:
+        """Columns whose texts are told by their differences, which pyarrow cannot read as a dictionary."""
+        return {
+            column
+            for group in self.groups
+            for column, chunk in enumerate(group)
+            if chunk.encodings & {_DELTA_LENGTHS, _DELTA_TEXTS}
+        }
 
 
 def read_footer(source: BinaryIO) -> Footer:
@@ -79,6 +93,19 @@ def check_pages(source: BinaryIO, footer: Footer, most_bytes: int) -> None:
         )
 
 
+def longest_text(source: BinaryIO, footer: Footer) -> int:
+    """Bytes that a text may have which begins like the one before: no more than the rest of its page.
+
+    0 where there are none. A page of a few bytes may hold many such texts, so that a batch of them is to be small.
+    """
+    found = [0]
+    for number, group in enumerate(footer.groups):
+        for column, chunk in enumerate(group):
+            if _DELTA_TEXTS in chunk.encodings:
+                found += _pages(source, chunk, f"row group {number}, column {column + 1}")
+    return max(found)
+
+
 def _chunk(column: Struct) -> Chunk:
     data = column.struct(3)
     if column.has(1):
@@ -87,7 +114,7 @@ def _chunk(column: Struct) -> Chunk:
     start = dictionary if 0 < dictionary < start else start
     if start < 0 or data.number(7) < 0:
         raise _problem("the Parquet file is damaged: a column begins before it")
-    return Chunk(start, start + data.number(7))
+    return Chunk(start, start + data.number(7), frozenset(data.numbers(2)))
 
 
 def _pages(source: BinaryIO, chunk: Chunk, place: str) -> Iterator[int]:

@@ -35,6 +35,11 @@ class Struct:
         value = self._fields.get(field)
         return [each for each in value if isinstance(each, Struct)] if isinstance(value, list) else []
 
+    def numbers(self, field: int) -> list[int]:
+        """A list of whole numbers."""
+        value = self._fields.get(field)
+        return [each for each in value if isinstance(each, int)] if isinstance(value, list) else []
+
 
 def read_struct(data: bytes) -> tuple[Struct, int]:
     """The struct that `data` begins with, and its length.

@@ -185,6 +185,13 @@ def _one_page(megabytes: int) -> bytes:
     return parquet(texts, compression="zstd", use_dictionary=False, data_page_size=1 << 30, max_rows_per_page=1 << 30)
 
 
+def _texts_by_differences() -> bytes:
+    """A text of a megabyte with which each of 300 others begins: 300 MB in one page of a megabyte."""
+    texts = pa.table({"a": ["x" * MIB + str(row % 7) for row in range(300)], "b": np.arange(300)})
+    encoding = {"a": "DELTA_BYTE_ARRAY", "b": "PLAIN"}
+    return parquet(texts, use_dictionary=False, column_encoding=encoding, data_page_size=1 << 30)
+
+
 def _shared_text() -> bytes:
     """A text of a megabyte that 100,000 rows share: 100 GB, if each had its own."""
     text = pa.DictionaryArray.from_arrays(np.zeros(100_000, np.int32), ["x" * MIB])
@@ -244,6 +251,7 @@ COLUMNAR: Final = [
     _failed("Parquet with an empty name", lambda: parquet(pa.table({"": [1]})), "no name", "/columns/1"),
     _failed("Parquet with infinities", lambda: parquet(pa.table({"a": [1.0, float("inf")]})), "not finite", "/rows/1/a"),
     _failed("Parquet with bytes that are no text", lambda: parquet(pa.table({"a": [b"x", b"\xff\xfe"]})), "not UTF-8", "/rows/1/a"),
+    _failed("Parquet with texts that begin alike", _texts_by_differences, "the limit is 131,072", "/rows/0/a"),
     _failed("Parquet with 10,001 columns", lambda: parquet(pa.table({f"c{index}": [1] for index in range(10_001)})), "the limit is 10,000", "/columns"),
     _failed("Parquet with more rows than allowed", lambda: parquet(pa.table({"a": range(11)})), "the limit is 10", "/rows", limits=IngestLimits(rows=10)),
     _failed("Parquet with more numbers than allowed", lambda: parquet(pa.table({"a": range(11)})), "more than the 80 bytes", "/rows", limits=IngestLimits(unpacked_bytes=80)),

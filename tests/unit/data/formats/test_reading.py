@@ -2,6 +2,7 @@
 """Files of every format become the same columns, packed or not."""
 
 import gzip
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
 
+from steepest.data.formats.parquet import ParquetReader
 from steepest.data.formats.sniff import format_of
 from steepest.data.ingest import Summary
 from steepest.data.limits import IngestLimits
@@ -75,6 +77,8 @@ FILES = {
     "parquet": parquet(),
     "parquet in groups": parquet(row_group_size=3, compression="zstd"),
     "parquet plain": parquet(use_dictionary=False, compression="none", data_page_version="2.0"),
+    "parquet by lengths": parquet(use_dictionary=False, column_encoding={"label": "DELTA_LENGTH_BYTE_ARRAY"}),
+    "parquet by differences": parquet(use_dictionary=False, column_encoding={"label": "DELTA_BYTE_ARRAY"}),
     "arrow file": arrow(),
     "arrow stream": arrow(stream=True, rows=1),
     "arrow compressed": arrow(compression="lz4"),
@@ -92,6 +96,20 @@ def test_equal_tables_in_all_formats(take: Take, content: bytes, packed: str) ->
     assert labels(table, "flag") == ["true", "false", None, "true"]
     assert labels(table, "label") == ["a", "b", "a", None]
     assert [column.missing for column in summary.columns] == [1, 1, 1, 1, 1]
+
+
+def test_texts_by_their_differences_are_joined_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rows are read at a time, and of each text one copy is kept."""
+    monkeypatch.setattr("steepest.data.formats.parquet.MOST_TEXT_BYTES", 4_000)
+    texts = [f"user-{number * 7919 % 97:04d}" for number in range(3_000)]
+    table = pa.table({"text": texts, "number": np.arange(3_000)})
+    encoding = {"text": "DELTA_BYTE_ARRAY", "number": "PLAIN"}
+    content = parquet(table, use_dictionary=False, column_encoding=encoding, row_group_size=1_100)
+    reader = ParquetReader(io.BytesIO(content), IngestLimits())
+    batches = list(reader.batches(start=1_500))
+    assert len(batches) < 60
+    read = [batch[0].texts() for batch in batches]
+    assert [each.distinct[code] for each in read for code in each.codes.tolist()] == texts[1_500:]
 
 
 def test_a_text_table_without_a_header(take: Take) -> None:
