@@ -153,8 +153,9 @@ class Stack:
 
     def _look_at_weights(self) -> None:
         """No state is handed out whose weights are not finite."""
-        for place in np.flatnonzero(~self._course.sound).tolist():
-            self._nets[place].failed = divergence.of_weights(self._course, place, self._at.epoch, self._at.step)
+        for place, sound in enumerate(self._course.sound.tolist()):
+            if not sound:
+                self._nets[place].failed = divergence.of_weights(self._course, place, self._at.epoch, self._at.step)
 
     def _diagnose(self, advance: Advance) -> None:
         """Find out what went wrong with the networks whose figures are not finite."""

@@ -82,8 +82,7 @@ class KernelCourse(Course):
                     part = self._part(rows, self.cutting.together if rows == batch else 1)
                     share = None if weights is None else np.ascontiguousarray(weights[:, here])
                     sums.append(self._advance(part, epoch, chunk, here, share))
-        total: Array = np.add.reduce(sums)
-        return total
+        return sums[0] if len(sums) == 1 else np.add(*sums)
 
     def again(self, net: int, chunk: Chunk) -> tuple[Course, range] | None:
         """The network alone, on the plan, before the step that was not taken; None if only its penalty overflowed."""
@@ -110,7 +109,7 @@ class KernelCourse(Course):
         sums = part.steps.run(np.ascontiguousarray(order), rates, done, weights)
         if self._penalized:
             sums[:, 0] += part.rows * per_net(part.steps.penalties(steps))
-        if part.steps.taken.min() < steps:
+        if min(part.steps.taken.tolist()) < steps:
             self._stop(part.steps.taken, steps, first)
             sums[part.steps.taken < steps] = np.nan
         return sums

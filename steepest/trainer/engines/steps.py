@@ -89,7 +89,7 @@ class Steps:
             train(self._one, 0, *given)
         else:
             crew.together(lambda rank: train(self._one, rank, *given), self._threads)
-        sums: Array = self._sums.sum(0)[: len(self.taken)]
+        sums: Array = (self._sums[0].copy() if self._ranks == 1 else self._sums.sum(0))[: len(self.taken)]
         return sums
 
     def penalties(self, steps: int) -> Array:
