@@ -1,4 +1,8 @@
-"""Checkpoints: the rows that say which bytes are a job's initial, best and last weights."""
+"""Checkpoints: the rows that say which bytes are a job's initial, best and last weights.
+
+While a job may yet go on, the last checkpoint before the last stays as well, as one of no kind: should the last one's
+bytes turn out to be damaged, the job goes on from there.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import Final, Literal, NamedTuple, get_args
@@ -37,6 +41,8 @@ def save(
 ) -> CheckpointRow:
     """Make stored bytes the current checkpoint of `kinds`. The one that was, and is of no other kind, goes.
 
+    But for the last one to go on from, which stays until the next but one.
+
     Args:
         session: All of it becomes true together.
         claim: Whose attempt it is.
@@ -57,7 +63,7 @@ def save(
     wanted = {blob_id} if state_blob_id is None else {blob_id, state_blob_id}
     held = {one: blobs.hold(session, job.account_id, one) for one in sorted(wanted)}  # in one order: no deadlock
     row = next((row for row in before if (row.epoch, row.step) == (epoch, step)), None)
-    freed = _take_kinds(session, before, kinds, row)
+    freed = _take_kinds(session, before, kinds, row, resumable=state_blob_id is not None)
     if row is None:
         row = CheckpointRow(account_id=job.account_id, job_id=job.id, epoch=epoch, step=step)
         session.add(row)
@@ -126,12 +132,17 @@ def for_predictions(job: JobRow) -> Kind:
     return "best" if stopping is not None and stopping.restore_best else "last"
 
 
-def resume(session: Session, claim: Claim) -> CheckpointRow | None:
-    """Where an attempt goes on: the latest checkpoint with a state; None to start from the beginning."""
-    query = _query(claim.account_id, claim.job_id).where(CheckpointRow.state_blob_id.is_not(None))
-    return session.scalars(
-        query.order_by(None).order_by(CheckpointRow.epoch.desc(), CheckpointRow.step.desc()).limit(1)
-    ).first()
+def resumable(session: Session, claim: Claim) -> Sequence[CheckpointRow]:
+    """Where an attempt may go on: the checkpoints with a state, latest first; none to start from the beginning."""
+    query = _query(claim.account_id, claim.job_id).where(CheckpointRow.state_blob_id.is_not(None)).order_by(None)
+    return session.scalars(query.order_by(CheckpointRow.epoch.desc(), CheckpointRow.step.desc())).all()
+
+
+def go_back(session: Session, claim: Claim, epoch: int, step: int) -> None:
+    """Make the checkpoint at a position the last one again, once those beyond it are gone."""
+    here = (CheckpointRow.epoch == epoch, CheckpointRow.step == step)
+    row = session.scalars(_query(claim.account_id, claim.job_id).where(*here)).one()
+    row.is_last = True
 
 
 def kinds(row: CheckpointRow) -> list[Kind]:
@@ -151,9 +162,13 @@ def drop_later(session: Session, job: JobRow | Held, epoch: int, step: int) -> N
 def drop_states(session: Session, job: JobRow) -> None:
     """Remove the states of a job that no attempt will resume; its weights stay."""
     rows = session.scalars(_query(job.account_id, job.id).where(CheckpointRow.state_blob_id.is_not(None))).all()
-    freed = [row.state_blob_id for row in rows]
+    freed: list[str | None] = []
     for row in rows:
+        freed.append(row.state_blob_id)
         row.state_blob_id = None
+        if not kinds(row):
+            freed.append(row.blob_id)
+            session.delete(row)
     blobs.let_go(session, freed)
 
 
@@ -171,17 +186,28 @@ def keep_only(session: Session, job: JobRow, kind: Kind) -> None:
 
 
 def _take_kinds(
-    session: Session, before: Sequence[CheckpointRow], taken: Collection[Kind], unless: CheckpointRow | None
+    session: Session,
+    before: Sequence[CheckpointRow],
+    taken: Collection[Kind],
+    unless: CheckpointRow | None,
+    *,
+    resumable: bool,
 ) -> list[str | None]:
-    """Take `taken` from the checkpoints that have been of these kinds; the blobs of those that are of none now."""
+    """Take `taken` from the checkpoints that have been of these kinds; the blobs that nothing needs then.
+
+    `resumable`: attempts go on from the new last one, or else from the one that it follows, which keeps its state.
+    """
     freed: list[str | None] = []
     for row in before:
-        if row is unless or not set(kinds(row)) & set(taken):
+        if row is unless:
             continue
+        if "last" in taken and not (resumable and row.is_last):
+            freed.append(row.state_blob_id)
+            row.state_blob_id = None
         for kind in taken:
             setattr(row, f"is_{kind}", False)
-        if not kinds(row):
-            freed += [row.blob_id, row.state_blob_id]
+        if not kinds(row) and row.state_blob_id is None:
+            freed.append(row.blob_id)
             session.delete(row)
     session.flush()
     return freed

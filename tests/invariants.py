@@ -84,7 +84,11 @@ def _of_checkpoints(session: Session, job: JobRow) -> Iterator[str]:
         wanted = (1,) if needed else (0, 1)
         if count not in wanted:
             yield f"it has {count} checkpoints of the kind {kind}"
+    if sum(row.state_blob_id is not None for row in rows) > 2:
+        yield "it keeps more than two states"
     for row in rows:
+        if not (row.is_initial or row.is_best or row.is_last or row.state_blob_id):
+            yield f"it keeps a checkpoint of epoch {row.epoch} for nothing"
         if row.epoch > job.epoch:
             yield f"it has a checkpoint of epoch {row.epoch}, and {job.epoch} are finished"
         if row.state_blob_id and job.status in (JobState.SUCCEEDED, JobState.CANCELLED):

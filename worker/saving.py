@@ -5,7 +5,7 @@ that led there. What a death leaves in between is referred to by nothing, and sw
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any, Final, NamedTuple
@@ -97,10 +97,13 @@ class Saver:
         The history is rewound to that place. An attempt in another numeric environment than the first one's goes on at
         once, and is right to rounding.
         """
-        state = self._last_state() if self._claim.attempt > 1 else None
+        state, damaged = self._last_state() if self._claim.attempt > 1 else (None, [])
         split = self._split()
-        first = persist(self._database, self._lease, lambda session: self._start(session, environment, state, split))
-        self._best_epoch = state.best_epoch if state else None
+        first = persist(
+            self._database, self._lease, lambda session: self._start(session, environment, state, damaged, split)
+        )
+        # What lay beyond an older state went with the damaged ones: its best weights are stored anew.
+        self._best_epoch = state.best_epoch if state and not damaged else None
         if first != environment:
             log.warning("environment_differs", first=first.model_dump(), this=environment.model_dump())
         return state, first == environment
@@ -187,7 +190,12 @@ class Saver:
         recorder.written()
 
     def _start(
-        self, session: Session, environment: Environment, state: State | None, split: _Split | None
+        self,
+        session: Session,
+        environment: Environment,
+        state: State | None,
+        damaged: Sequence[dict[str, int]],
+        split: _Split | None,
     ) -> Environment:
         first = attempts.start(session, self._claim, environment)
         lineage.trained(
@@ -203,7 +211,10 @@ class Saver:
         if self._claim.attempt > 1:
             epoch, step = (state.epoch - 1, state.step) if state else (0, 0)
             history.rewind(session, self._claim, epoch, step)
-            attempts.tell(session, self._claim, "job.resumed", {"epoch": epoch, "step": step})
+            if state is not None and damaged:
+                checkpoints.go_back(session, self._claim, epoch, step)
+            told = {"epoch": epoch, "step": step} | ({"damaged": list(damaged)} if damaged else {})
+            attempts.tell(session, self._claim, "job.resumed", told)
         return first
 
     def _split(self) -> _Split | None:
@@ -222,18 +233,19 @@ class Saver:
 
             return _Split(through_outage(self._lease, store), split_sha256(self._data.parts))
 
-    def _last_state(self) -> State | None:
-        """The state of the last checkpoint; None when there is none that can be read, to start from the beginning."""
+    def _last_state(self) -> tuple[State | None, list[dict[str, int]]]:
+        """The latest state that can be read, None to start from the beginning; and where those lay that cannot."""
         with self._database.read() as session:
-            row = checkpoints.resume(session, self._claim)
-            if row is None or row.state_blob_id is None:
-                return None
-            blob = blobs.get(session, row.account_id, row.state_blob_id)
-        try:
-            return State.from_arrays(tensors.load(blobs.read_all(self._database, blob)))
-        except (blobs.BlobDamaged, SafetensorError, ValueError):
-            log.exception("checkpoint_unreadable", epoch=row.epoch, step=row.step)
-            return None
+            rows = checkpoints.resumable(session, self._claim)
+            stored = [(row, blobs.get(session, row.account_id, row.state_blob_id or "")) for row in rows]
+        damaged: list[dict[str, int]] = []
+        for row, blob in stored:
+            try:
+                return State.from_arrays(tensors.load(blobs.read_all(self._database, blob))), damaged
+            except (blobs.BlobDamaged, SafetensorError, ValueError):
+                log.exception("checkpoint_unreadable", epoch=row.epoch, step=row.step)
+                damaged.append({"epoch": row.epoch, "step": row.step})
+        return None, damaged
 
     def _stored(self, last: _Place, best_epoch: int, best: Weights) -> dict[tuple[int, int], tuple[set[Kind], str]]:
         """The kinds and the stored weights of each position that is new: the last, the best, at first the initial."""

@@ -289,7 +289,9 @@ def test_blobs_that_checkpoints_no_longer_need_go(world: World) -> None:
         checkpoints.save(session, claim, 1, 0, {"last"}, world.blob(b"one"), world.blob(b"state one"))
     with world.database.write() as session:
         checkpoints.save(session, claim, 2, 0, {"last"}, world.blob(b"two"), world.blob(b"state two"))
+    with world.database.write() as session:
+        checkpoints.save(session, claim, 3, 0, {"last"}, world.blob(b"three"), world.blob(b"state three"))
     with world.database.read() as session:
         rows = checkpoints.page(session, world.account_id, claim.job_id).rows
-        assert [(row.epoch, checkpoints.kinds(row)) for row in rows] == [(2, ["last"])]
-        assert blobs.read_all(world.database, blobs.get(session, world.account_id, rows[0].blob_id)) == b"two"
+        assert [(row.epoch, checkpoints.kinds(row)) for row in rows] == [(2, []), (3, ["last"])]
+        assert blobs.read_all(world.database, blobs.get(session, world.account_id, rows[1].blob_id)) == b"three"

@@ -9,7 +9,7 @@ from steepest.spec.states import JobState
 from store import attempts, checkpoints, history, jobs, orphans
 from store.checkpoints import Kind
 from store.fence import Claim
-from tests.unit.store.world import LEASE, World, epoch
+from tests.unit.store.world import LEASE, RESULT, World, epoch
 
 
 def epochs(world: World, claim: Claim) -> list[tuple[int, float]]:
@@ -92,7 +92,7 @@ def test_a_resumed_attempt_rewrites_what_lies_beyond_its_checkpoint(world: World
         attempts.expire(session, first.job_id, first.attempt)
     second = world.claim(first.job_id)
     with world.database.write() as session:
-        start = checkpoints.resume(session, second)
+        start = next(iter(checkpoints.resumable(session, second)), None)
         assert start is not None
         history.rewind(session, second, 2)
     assert epochs(world, second) == [(1, 0.5), (2, 0.5)]
@@ -109,7 +109,7 @@ def test_an_attempt_without_a_checkpoint_starts_from_nothing(world: World) -> No
         attempts.release(session, first)
     second = world.claim(first.job_id)
     with world.database.write() as session:
-        assert checkpoints.resume(session, second) is None
+        assert not checkpoints.resumable(session, second)
         history.rewind(session, second, 0)
     assert epochs(world, second) == []
 
@@ -130,16 +130,42 @@ def test_history_pages_and_samples(world: World) -> None:
             assert points == 1 or sampled[0] == 1
 
 
-def test_each_kind_is_the_latest_and_what_is_of_no_kind_goes(world: World) -> None:
+def test_each_kind_is_the_latest_and_the_last_but_one_stays_to_go_on_from(world: World) -> None:
     claim = world.running()
     save(world, claim, 0, "initial", "best", "last")
     save(world, claim, 1, "last")
     assert kept(world, claim) == [(0, 0, ["initial", "best"]), (1, 0, ["last"])]
     save(world, claim, 1, "last", step=7)
     save(world, claim, 2, "best", "last")
-    assert kept(world, claim) == [(0, 0, ["initial"]), (2, 0, ["best", "last"])]
-    # Weights and state of 1.0 and 1.7 have gone.
-    assert orphans.remove(world.database) == 4
+    assert kept(world, claim) == [(0, 0, ["initial"]), (1, 7, []), (2, 0, ["best", "last"])]
+    with world.database.read() as session:
+        found = [(row.epoch, row.step) for row in checkpoints.resumable(session, claim)]
+    assert found == [(2, 0), (1, 7)]
+    # The state of 0.0, and weights and state of 1.0, have gone.
+    assert orphans.remove(world.database) == 3
+
+
+def test_the_last_but_one_becomes_the_last_again(world: World) -> None:
+    claim = world.running()
+    append(world, claim, 1, 2)
+    save(world, claim, 1, "best", "last")
+    save(world, claim, 2, "best", "last")
+    with world.database.write() as session:
+        history.rewind(session, claim, 1)
+        checkpoints.go_back(session, claim, 1, 0)
+    assert kept(world, claim) == [(1, 0, ["last"])]
+    assert orphans.remove(world.database) == 2
+
+
+def test_of_a_job_that_is_over_nothing_stays_to_go_on_from(world: World) -> None:
+    claim = world.running()
+    append(world, claim, 1, 2)
+    save(world, claim, 1, "last")
+    save(world, claim, 2, "last")
+    with world.database.write() as session:
+        attempts.finish(session, claim, RESULT, "epochs")
+    assert kept(world, claim) == [(2, 0, ["last"])]
+    assert orphans.remove(world.database) == 3
 
 
 def test_a_position_may_be_saved_again(world: World) -> None:

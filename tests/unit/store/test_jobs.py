@@ -120,7 +120,7 @@ def test_every_list_and_poll_uses_an_index(world: World) -> None:
         lineage.earlier(session, world.account_id, claim.job.resolved_spec, "0" * 64)
         history.page(session, world.account_id, claim.job_id, after=1)
         checkpoints.page(session, world.account_id, claim.job_id)
-        checkpoints.resume(session, claim)
+        checkpoints.resumable(session, claim)
     orphans.sweep(world.database)
     orphans.remove(world.database)
     event.remove(world.database.engine, "before_cursor_execute", note)

@@ -72,7 +72,7 @@ class Life(RuleBasedStateMachine):
         assert claim.attempt == len(self.claims)
         self.reached_before = self.reached
         with self.world.database.write() as session:
-            start = checkpoints.resume(session, claim)
+            start = next(iter(checkpoints.resumable(session, claim)), None)
             assert (start and start.epoch) == self.saved
             history.rewind(session, claim, start.epoch if start else 0)
         self.epochs = self.saved or 0

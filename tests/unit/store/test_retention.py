@@ -164,7 +164,7 @@ def test_a_failed_job_whose_history_went_is_retried_from_its_beginning(world: Wo
         jobs.retry(session, world.account_id, job_id)
     claim = world.claim(job_id)
     with world.database.write() as session:
-        assert checkpoints.resume(session, claim) is None
+        assert not checkpoints.resumable(session, claim)
         history.rewind(session, claim, 0)
         history.append(session, claim, [epoch(1)])
     assert world.job(job_id).epochs_removed == 0

@@ -108,6 +108,12 @@ class Desk:
         with self.here.database.read() as session:
             return [row.type for row in session.query(EventRow).filter_by(job_id=job_id).order_by(EventRow.number)]
 
+    def told(self, job_id: str, kind: str) -> list[Any]:
+        """What the events of a kind say."""
+        with self.here.database.read() as session:
+            rows = session.query(EventRow).filter_by(job_id=job_id, type=kind).order_by(EventRow.number)
+            return [row.data for row in rows]
+
     def epochs(self, job_id: str) -> list[int]:
         with self.here.database.read() as session:
             return [row.epoch for row in session.query(EpochRow).filter_by(job_id=job_id).order_by(EpochRow.epoch)]
@@ -176,8 +182,8 @@ def at_epoch(epoch: int, act: Callable[[], None]) -> Callable[[Item], None]:
     return happen
 
 
-def calm_weights(desk: Desk, dataset: str) -> bytes:
+def calm_weights(desk: Desk, dataset: str, which: str = "last") -> bytes:
     """The weights of the same job when nothing disturbs it."""
     job_id = desk.submit(dataset)
     runner.run(desk.here, job_id)
-    return desk.weights(job_id)
+    return desk.weights(job_id, which)

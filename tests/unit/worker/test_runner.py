@@ -89,19 +89,33 @@ def test_a_lost_attempt_is_rewound_to_its_checkpoint(desk: Desk, dataset: str, b
     assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_damaged_checkpoint_is_not_used(desk: Desk, dataset: str, before_each: Hook) -> None:
+@pytest.mark.parametrize(("undamaged", "resumed"), [(1, 3), (0, 0)])
+def test_a_damaged_checkpoint_is_not_used(
+    undamaged: int, resumed: int, desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But the one before it; where that is damaged too, the job begins anew."""
     calm = calm_weights(desk, dataset)
     job_id = desk.submit(dataset)
-    before_each(at_epoch(3, desk.here.drain.ask))
+    monkeypatch.setattr(saving.Saver, "is_due", True)
+    before_each(at_epoch(4, desk.here.drain.ask))
     runner.run(desk.here, job_id)
     with desk.here.database.write() as session:
-        states = select(CheckpointRow.state_blob_id).where(CheckpointRow.state_blob_id.is_not(None))
-        session.execute(update(ChunkRow).where(ChunkRow.blob_id.in_(states)).values(crc32=0))
+        newest_first = select(CheckpointRow.epoch, CheckpointRow.state_blob_id).order_by(CheckpointRow.epoch.desc())
+        states = session.execute(newest_first.where(CheckpointRow.state_blob_id.is_not(None))).all()
+        assert [epoch for epoch, _ in states] == [4, 3]
+        damaged = [state for _, state in states[: 2 - undamaged]]
+        session.execute(update(ChunkRow).where(ChunkRow.blob_id.in_(damaged)).values(crc32=0))
     desk.restart()
     runner.run(desk.here, job_id)
     assert desk.job(job_id).status is JobState.SUCCEEDED
-    assert desk.weights(job_id) == calm
+    assert (desk.weights(job_id), desk.weights(job_id, "best")) == (calm, calm_weights(desk, dataset, "best"))
     assert desk.epochs(job_id) == [1, 2, 3, 4, 5, 6]
+    (told,) = desk.told(job_id, "job.resumed")
+    assert told == {
+        "epoch": resumed,
+        "step": 0,
+        "damaged": [{"epoch": epoch, "step": 0} for epoch in (4, 3)[: 2 - undamaged]],
+    }
 
 
 def test_an_attempt_that_lost_its_job_writes_nothing(desk: Desk, dataset: str, before_each: Hook) -> None:
