@@ -16,6 +16,9 @@ CHUNK: Final = 1 << 20
 """Bytes of every chunk of a blob but the last."""
 
 
+_REMEDY: Final = "A backup may have them whole; `make fsck` lists all that is damaged."
+
+
 class BlobDamaged(InternalError):
     """The stored bytes are not those that were written."""
 
@@ -90,7 +93,7 @@ class BlobReader(io.RawIOBase):
             found = session.execute(select(ChunkRow.data, ChunkRow.crc32).where(*place)).first()
         expected = min(CHUNK, self.size - number * CHUNK)
         if found is None or len(found[0]) != expected or zlib.crc32(found[0]) != found[1]:
-            raise BlobDamaged(f"Part {number} of the stored bytes {self._blob_id} is missing or damaged.")
+            raise BlobDamaged(f"Part {number} of the stored bytes {self._blob_id} is missing or damaged. {_REMEDY}")
         self._number, self._chunk = number, bytes(found[0])
         self._verify(number)
 
@@ -100,4 +103,6 @@ class BlobReader(io.RawIOBase):
         self._digest.update(self._chunk)
         self._digested += len(self._chunk)
         if self._digested == self.size and self._digest.hexdigest() != self.sha256:
-            raise BlobDamaged(f"The stored bytes {self._blob_id} do not have the hash they were stored under.")
+            raise BlobDamaged(
+                f"The stored bytes {self._blob_id} do not have the hash they were stored under. {_REMEDY}"
+            )

@@ -1,8 +1,11 @@
 """Stored bytes as an answer: streamed in constant memory, with ranges, and an ETag that is their SHA-256."""
 
-from typing import BinaryIO
+from collections.abc import Iterator
+from itertools import chain
+from typing import BinaryIO, cast
 
 from flask import Response, request, send_file
+from werkzeug.wsgi import ClosingIterator
 
 from service.http.conditional import unless_failed
 
@@ -16,6 +19,9 @@ def download(source: BinaryIO, *, size: int, sha256: str, mimetype: str, filenam
         sha256: Their hash, which becomes the ETag.
         mimetype: The Content-Type.
         filename: What a browser saves it as.
+
+    Raises:
+        BlobDamaged: the first bytes are not those that were stored. Where later ones are not, the connection breaks.
     """
     response = send_file(
         source, mimetype=mimetype, as_attachment=True, download_name=filename, conditional=False, etag=sha256
@@ -27,4 +33,17 @@ def download(source: BinaryIO, *, size: int, sha256: str, mimetype: str, filenam
     asked = request.range
     one_range = asked is not None and asked.units == "bytes" and len(asked.ranges) == 1
     response.make_conditional(request, accept_ranges=True, complete_length=size if one_range else None)
-    return unless_failed(response)
+    return _begun(unless_failed(response), source)
+
+
+def _begun(response: Response, source: BinaryIO) -> Response:
+    """`response` with its first bytes at hand: while none has gone out, an error can still be told."""
+    if request.method == "GET" and response.status_code in (200, 206):
+        pieces = cast(Iterator[bytes], iter(response.response))
+        try:
+            first = next(pieces, b"")
+        except BaseException:
+            source.close()
+            raise
+        response.response = ClosingIterator(chain([first], pieces), source.close)
+    return response

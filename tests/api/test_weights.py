@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load as load_safetensors
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 import steepest
 from steepest.export import onnx, python, safetensors
 from store.database import Database
-from store.models import CheckpointRow
+from store.models import CheckpointRow, ChunkRow
 from tests.api.caller import Caller
 from tests.api.workshop import Workshop
 from tests.unit.export.runtimes import checked, imported, run_onnx
@@ -252,3 +252,26 @@ def test_a_model_is_loaded_once(call: Caller, job: dict[str, Any], monkeypatch: 
     for _ in range(3):
         call("POST", f"/v1/jobs/{job['id']}/predictions", json={"rows": [{"length": 5.0}]})
     assert len(loads) == 1
+
+
+def damage(database: Database, number: int = 0) -> None:
+    """Flip a bit in a part of each stored file."""
+    with database.write() as session:
+        for row in session.scalars(select(ChunkRow).where(ChunkRow.number == number)):
+            row.data = bytes([row.data[0] ^ 1]) + row.data[1:]
+
+
+@pytest.mark.parametrize("form", MIMETYPES)
+def test_damaged_weights_are_never_served(form: str, call: Caller, job: dict[str, Any], database: Database) -> None:
+    damage(database)
+    told = call.json("GET", f"/v1/jobs/{job['id']}/weights?format={form}", 500)
+    assert told["code"] == "blob_damaged"
+    assert "make fsck" in told["detail"]
+
+
+def test_what_is_damaged_predicts_nothing(call: Caller, job: dict[str, Any], database: Database) -> None:
+    damage(database)
+    path = f"/v1/jobs/{job['id']}"
+    row = {"length": 4.25, "width": None, "colour": "red"}
+    assert call.json("POST", f"{path}/predictions", 500, json={"rows": [row]})["code"] == "blob_damaged"
+    assert call.json("GET", f"{path}/split", 500)["code"] == "blob_damaged"
