@@ -16,7 +16,7 @@ from steepest.spec.errors import Conflict, NotFound, ValidationFailed
 from steepest.spec.job import JobSpec
 from steepest.spec.resolved import ResolvedJobSpec
 from steepest.spec.states import FULFILLED, MEANING, REQUESTS, TERMINAL, JobState, possible
-from store import blobs, checkpoints, computations, events, ids, lineage, splits
+from store import blobs, checkpoints, computations, events, ids, lineage, splits, warm_starts
 from store.database import now
 from store.holds import hold_dataset
 from store.models import CheckpointRow, ComputationRow, DatasetRow, JobRow, LabelRow
@@ -67,7 +67,7 @@ def submit(
         memory_bytes: What training it is estimated to need.
 
     Raises:
-        ValidationFailed: the account has no such data set.
+        ValidationFailed: the account has no such data set, or not the weights that it is to start from.
         Conflict: the data set is not ready.
     """
     hold_dataset(session, account_id, spec.dataset)
@@ -95,6 +95,8 @@ def submit(
     session.add(row)
     session.flush()
     _save_labels(session, row)
+    if resolved.warm_start is not None:
+        warm_starts.keep(session, row, resolved.warm_start)
     lineage.record(session, row)
     events.record(session, row, "job.queued", moment, status=JobState.QUEUED)
     return row

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from steepest.spec.resolved import ResolvedJobSpec
 from steepest.spec.states import JobState
+from store import warm_starts
 from store.fence import Claim
 from store.models import DatasetRow, JobRow, LineageRow
 
@@ -98,9 +99,9 @@ def columns_sha256(session: Session, account_id: str, dataset_id: str) -> str | 
     return None if text is None else _columns_sha256(text)
 
 
-def spec_sha256(resolved: ResolvedJobSpec) -> str:
-    """A hash of all that a resolved spec decides."""
-    document = resolved.model_dump(mode="json", exclude=set(DECIDES_NOTHING))
+def spec_sha256(resolved: ResolvedJobSpec, start_sha256: str | None = None) -> str:
+    """A hash of all that a resolved spec decides, with that of the weights that it starts from, whatever their name."""
+    document = resolved.model_dump(mode="json", exclude=set(DECIDES_NOTHING)) | {"warm_start": start_sha256}
     return _sha256(json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False))
 
 
@@ -114,7 +115,12 @@ def _origin(session: Session, account_id: str, resolved: ResolvedJobSpec) -> Ori
     found = session.execute(query).one_or_none()
     if found is None or found[1] is None:
         return None
-    return Origin(dataset_sha256=found[0], columns_sha256=_columns_sha256(found[1]), spec_sha256=spec_sha256(resolved))
+    start = None
+    if resolved.warm_start is not None:
+        start = warm_starts.find(session, account_id, resolved.warm_start).sha256
+    return Origin(
+        dataset_sha256=found[0], columns_sha256=_columns_sha256(found[1]), spec_sha256=spec_sha256(resolved, start)
+    )
 
 
 def _columns_sha256(text: str) -> str:

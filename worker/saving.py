@@ -30,6 +30,7 @@ from steepest.spec.outcome import Environment
 from steepest.trainer.fit import Finished
 from steepest.trainer.initializers import initial
 from steepest.trainer.network import Network
+from steepest.trainer.start import Start
 from steepest.trainer.state import State
 from store import attempts, blobs, checkpoints, computations, history, lineage, splits
 from store.attempts import Claim
@@ -77,14 +78,17 @@ class Saver:
         lease: Lease,
         data: Prepared,
         network: Network,
+        start: Start | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`start`: the weights to begin with, if not those that the seed draws."""
         self._database = database
         self._claim = claim
         self._lease = lease
         self._data = data
         self._network = network
         self._clock = clock
+        self._start_at = start
         asked = claim.job.spec.checkpoint_every.seconds
         self._every = min(asked, SOON_SECONDS) if claim.job.failures else asked
         self._saved_at = clock()
@@ -253,8 +257,7 @@ class Saver:
         if best_epoch > (self._best_epoch or 0):
             places.append(_Place(best_epoch, 0, "best", best))
         if self._best_epoch is None:
-            spec = self._claim.job.resolved_spec
-            places.append(_Place(0, 0, "initial", initial(self._network, spec.initializer, spec.seed, best.dtype)[0]))
+            places.append(_Place(0, 0, "initial", self._initial(best)))
         stored: dict[tuple[int, int], tuple[set[Kind], str]] = {}
         for place in places:
             position = (place.epoch, place.step)
@@ -262,6 +265,14 @@ class Saver:
                 stored[position] = (set(), self._write(safetensors.dump(self._model(place.theta))))
             stored[position][0].add(place.kind)
         return stored
+
+    def _initial(self, like: Weights) -> Weights:
+        """The weights that the run began with."""
+        if self._start_at is not None:
+            return self._start_at.theta
+        spec = self._claim.job.resolved_spec
+        drawn: Weights = initial(self._network, spec.initializer, spec.seed, like.dtype)[0]
+        return drawn
 
     def _write(self, content: bytes) -> str:
         """Store bytes, which nothing refers to yet; the blob's id."""

@@ -24,6 +24,7 @@ from worker.loading import prepared, table_of
 from worker.process import Process
 from worker.recorder import Recorder
 from worker.saving import Saver
+from worker.warm_start import warm_start
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +57,8 @@ class Training:
         first = self._claim.job.environment
         engine = choose(self._spec, network, rows, kept=first.engine if first else None)
         with limited_threads(engine) as engine:
-            saver = Saver(self._here.database, self._claim, self._lease, data, network)
+            start = warm_start(self._here.database, self._claim, network)
+            saver = Saver(self._here.database, self._claim, self._lease, data, network, start)
             state, bit_exact = saver.begin(numeric_environment(engine))
             recorder = self._recorder = Recorder(
                 self._here.database,
@@ -71,6 +73,7 @@ class Training:
                 outputs=data.outputs,
                 validation=Rows(*data.validation) if data.validation else None,
                 state=state,
+                start=start,
                 engine=engine,
             )
             for item in run:

@@ -17,6 +17,7 @@ from service.http.idempotency import fingerprint, idempotent, replay
 from service.http.json_body import read_json
 from service.http.query import PageQuery, Query
 from service.http.resource import Resource, no_content, reply
+from service.saved_weights import model
 from service.submission import Submission, examine
 from steepest.run.code import code
 from steepest.spec.answers import Job, JobValidation, Page
@@ -24,9 +25,10 @@ from steepest.spec.errors import FieldProblem, TooManyRequests
 from steepest.spec.job import JobSpec, Metadata, MetadataKey, MetadataValue, Name
 from steepest.spec.problems import raised
 from steepest.spec.states import TERMINAL, JobState
-from store import events, jobs, lineage, scheduling, workers
+from steepest.trainer.start import difference
+from store import blobs, events, jobs, lineage, scheduling, warm_starts, workers
 from store.jobs import JobChanges, JobFilter
-from store.models import JobRow
+from store.models import BlobRow, JobRow
 
 resource = Resource("jobs", __name__, tag="Jobs", url_prefix="/v1")
 
@@ -284,9 +286,13 @@ def _examine(account_id: str, body: Any) -> Submission:
     settings = service().settings
     with service().database.read() as session:
         submission = examine(session, account_id, body, settings.limits)
+        weights = _start_of(session, account_id, submission)
         most = settings.worker_memory_bytes
         if most is None:
             most = workers.most_memory(session, submission.resolved.device, settings.lease_seconds)
+    if weights is not None and (why := difference(submission.network, model(weights).network, inputs=False)):
+        detail = f"{why}; give the layers the same units"
+        raise raised([FieldProblem(pointer="/warm_start", detail=detail)])
     if most is not None and submission.memory_bytes > most:
         detail = (
             f"training is estimated to need {submission.memory_bytes:,} bytes of memory; a worker may use {most:,} "
@@ -294,6 +300,13 @@ def _examine(account_id: str, body: Any) -> Submission:
         )
         raise raised([FieldProblem(pointer="", detail=detail)])
     return submission
+
+
+def _start_of(session: Session, account_id: str, submission: Submission) -> BlobRow | None:
+    """The weights that the job is to start from."""
+    if submission.spec.warm_start is None:
+        return None
+    return blobs.get(session, account_id, warm_starts.find(session, account_id, submission.spec.warm_start).blob_id)
 
 
 def _answer(session: Session, row: JobRow, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -166,7 +166,7 @@ class ValidationFailed(SteepestError):
 
 
 class NotYetSupported(ValidationFailed):
-    """The field or value exists in the contract but this release does not have it."""
+    """The field or value exists in the contract but the service's release does not have it."""
 
     code, title = "not_yet_supported", "Not supported by this release"
 
@@ -229,6 +229,12 @@ class DataUnusable(JobFailed):
     """The data cannot be read or cannot serve this job. Each problem's pointer is `/rows/<line>/<column>`."""
 
     status, code, title, fault, retryable = 422, "data_unusable", "The data cannot be used", "user", False
+
+
+class WarmStartUnfit(JobFailed):
+    """The weights to start from are those of another shape of network, or are no longer kept."""
+
+    status, code, title, fault, retryable = 422, "warm_start_unfit", "The warm start does not fit", "user", False
 
 
 class OutOfMemory(JobFailed):

@@ -1,13 +1,12 @@
-"""Building blocks of the spec's models: strict bases, unions, and fields that wait for a later release."""
+"""Building blocks of the spec's models: strict bases, and unions."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, StringConstraints
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema, core_schema
 
-NOT_YET: Final = "not_yet_supported"
 UNKNOWN_NAME: Final = "unknown_name"
 
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
@@ -91,36 +90,3 @@ def names_of(annotated: Any) -> tuple[str, ...]:
 
 def _name_of(member: type[BaseModel]) -> str:
     return str(member.model_fields["name"].default)
-
-
-def supported(*values: Any) -> AfterValidator:
-    """Accept only `values` of a field's contract; the others arrive with a later release."""
-
-    def check(value: Any) -> Any:
-        if not any(value == known and type(value) is type(known) for known in values):
-            choices = " or ".join(_json(known) for known in values)
-            raise PydanticCustomError(
-                NOT_YET,
-                "{given} is not supported by this release; use {choices}",
-                {"given": _json(value), "choices": choices},
-            )
-        return value
-
-    return AfterValidator(check)
-
-
-def default_only(value: Any) -> AfterValidator:
-    """A field that arrives with a later release: its default is accepted, anything else is refused."""
-    return supported(value)
-
-
-def _json(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, BaseModel):
-        return value.model_dump_json()
-    return str(value)

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from steepest.spec.fields import ColumnName, SpecModel, default_only
+from steepest.spec.fields import ColumnName, SpecModel
 from steepest.spec.training import TrainSpec
 
 
@@ -41,10 +41,16 @@ class CheckpointEvery(SpecModel):
 
 
 class WarmStart(SpecModel):
-    """Weights of another job to start from."""
+    """Weights of another job to start from, in place of those that the seed draws.
 
-    job: str
-    checkpoint: str = "best"
+    Its network has as many units in each layer; the data, the optimizer and whatever else may be others. The optimizer
+    begins anew.
+    """
+
+    job: str = Field(description="The id of a job, `job_...`.", max_length=64)
+    checkpoint: Annotated[str, StringConstraints(pattern=r"^(best|last|initial|[0-9]{1,9})$")] = Field(
+        default="best", description="`best`, `last`, `initial` or an epoch's number."
+    )
 
 
 class JobSpec(TrainSpec):
@@ -59,7 +65,7 @@ class JobSpec(TrainSpec):
     metadata: Metadata = {}
     checkpoint_every: CheckpointEvery = CheckpointEvery()
     priority: int = Field(default=0, ge=-100, le=100, description="Of queued jobs the highest is trained first.")
-    warm_start: Annotated[WarmStart | None, default_only(None)] = None
+    warm_start: WarmStart | None = Field(default=None, description="Start from the weights of another job.")
     reuse: bool = Field(
         default=False,
         description="Answer with an earlier succeeded job of equal data, spec and code, if there is one, "

@@ -8,8 +8,8 @@ from typing import Any, Final, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from steepest.spec.errors import FieldProblem, NotYetSupported, ValidationFailed
-from steepest.spec.fields import NOT_YET, UNKNOWN_NAME
+from steepest.spec.errors import FieldProblem, ValidationFailed
+from steepest.spec.fields import UNKNOWN_NAME
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -30,8 +30,7 @@ def parse(model: type[M], body: Any) -> M:
     """Validate `body`, or raise one `ValidationFailed` that names every wrong place.
 
     Raises:
-        NotYetSupported: every problem is a value that a later release brings.
-        ValidationFailed: anything else is wrong.
+        ValidationFailed: something is wrong.
     """
     if isinstance(body, model):
         return body
@@ -44,24 +43,21 @@ def parse(model: type[M], body: Any) -> M:
 def failed(error: ValidationError, model: type[BaseModel], body: Any) -> ValidationFailed:
     """The one error that stands for all of pydantic's errors about `body`."""
     found: dict[str, list[str]] = {}
-    kinds: set[str] = set()
     for item in error.errors(include_url=False):
-        pointer, kind, detail = _explain(item, model, body)
+        pointer, detail = _explain(item, model, body)
         details = found.setdefault(pointer, [])
         if detail not in details:
             details.append(detail)
-        kinds.add(kind)
     problems = [FieldProblem(pointer=pointer, detail="; or ".join(details)) for pointer, details in found.items()]
-    return raised(problems, not_yet=kinds == {NOT_YET})
+    return raised(problems)
 
 
-def raised(problems: Sequence[FieldProblem], *, not_yet: bool = False) -> ValidationFailed:
+def raised(problems: Sequence[FieldProblem]) -> ValidationFailed:
     """A `ValidationFailed` whose detail sums up its problems."""
     first = problems[0]
     place = first.pointer or "the body"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    kind = NotYetSupported if not_yet else ValidationFailed
-    return kind(f"{place}: {first.detail}{more}", problems=problems)
+    return ValidationFailed(f"{place}: {first.detail}{more}", problems=problems)
 
 
 def pointer_to(path: Iterable[str | int]) -> str:
@@ -99,7 +95,7 @@ class Suggestions:
         return self._found.get(name, "")
 
 
-def _explain(item: ErrorDetails, model: type[BaseModel], body: Any) -> tuple[str, str, str]:
+def _explain(item: ErrorDetails, model: type[BaseModel], body: Any) -> tuple[str, str]:
     kind, detail = item["type"], item["msg"]
     path = _real_path(item["loc"], body, absent=kind in ("missing", "contradiction"))
     if kind == "extra_forbidden":
@@ -113,7 +109,7 @@ def _explain(item: ErrorDetails, model: type[BaseModel], body: Any) -> tuple[str
         detail = f"must be {item['ctx']['expected']}" + _near_literal(item)
     elif kind == UNKNOWN_NAME:
         path, detail = _explain_name(path, item)
-    return pointer_to(path), kind, detail[:1].lower() + detail[1:]
+    return pointer_to(path), detail[:1].lower() + detail[1:]
 
 
 def _near_literal(item: ErrorDetails) -> str:

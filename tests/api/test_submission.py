@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from safetensors.numpy import load
 from sqlalchemy import select
 
 from steepest.spec.fields import names_of
@@ -105,14 +106,52 @@ def test_every_problem_is_named_at_once(
     assert sorted(call.pointers("POST", "/v1/jobs?validate_only=true", json=body)) == pointers
 
 
+def test_a_job_may_start_from_another_ones_weights(
+    call: Caller, workshop: Workshop, dataset: str, job: dict[str, Any]
+) -> None:
+    fields: dict[str, Any] = {"layers": [{"units": 8}], "epochs": 3, "warm_start": {"job": job["id"]}}
+    warm = call.submit(dataset, **fields)
+    assert warm["resolved_spec"]["warm_start"] == {"job": job["id"], "checkpoint": "best"}
+    path = f"/v1/jobs/{warm['id']}"
+    (waiting,) = call.json("GET", f"{path}/checkpoints")["data"]
+    assert (waiting["epoch"], waiting["kinds"]) == (0, ["initial"])
+    workshop.train(warm["id"])
+    assert call.json("GET", path)["status"] == "succeeded"
+    begun, best = (
+        load(call("GET", f"{name}/weights?checkpoint={which}").data)
+        for name, which in ((path, "initial"), (f"/v1/jobs/{job['id']}", "best"))
+    )
+    assert {name: array.tolist() for name, array in begun.items()} == {
+        name: array.tolist() for name, array in best.items()
+    }
+    again = call.submit(dataset, 200, **fields, reuse=True)
+    assert again["id"] == warm["id"]
+
+
 @pytest.mark.parametrize(
-    "fields",
+    ("wanted", "fields", "pointer", "says"),
     [
-        {"warm_start": {"job": "job_x"}},
+        ({"job": "job_x"}, {}, "/warm_start/job", "there is no job job_x"),
+        ({"checkpoint": "5"}, {}, "/warm_start/checkpoint", "keeps no checkpoint"),
+        ({}, {"layers": [{"units": 9}]}, "/warm_start", "layers.0 has 4 inputs and 9 units"),
+        ({}, {"layers": [{"units": 8}, {"units": 8}]}, "/warm_start", "3 layers, that of the weights 2"),
     ],
 )
-def test_what_a_later_release_brings_says_so(call: Caller, dataset: str, fields: dict[str, Any]) -> None:
-    assert call.submit(dataset, 422, **fields)["code"] == "not_yet_supported"
+def test_a_start_that_is_not_there_or_does_not_fit(
+    call: Caller,
+    dataset: str,
+    job: dict[str, Any],
+    wanted: dict[str, str],
+    fields: dict[str, Any],
+    pointer: str,
+    says: str,
+) -> None:
+    body = {"dataset": dataset, "target": "species", "layers": [{"units": 8}], **fields}
+    body["warm_start"] = {"job": job["id"], **wanted}
+    for query in ("", "?validate_only=true"):
+        told = call.json("POST", f"/v1/jobs{query}", 422, json=body)
+        assert [each["pointer"] for each in told["errors"]] == [pointer]
+        assert says in told["errors"][0]["detail"]
 
 
 @pytest.mark.parametrize("name", names_of(Optimizer))

@@ -4,9 +4,9 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from steepest.spec.errors import NotYetSupported, ValidationFailed
+from steepest.spec.errors import ValidationFailed
 from steepest.spec.fields import names_of
-from steepest.spec.job import JobSpec
+from steepest.spec.job import JobSpec, WarmStart
 from steepest.spec.names import ALPHAS, DELTAS, ActivationName, LossName
 from steepest.spec.optimizers import Momentum, Optimizer
 from steepest.spec.parting import NoRole, roles_of
@@ -243,17 +243,13 @@ def test_all_problems_are_named_at_once_with_their_places() -> None:
     assert 'did you mean "learning_rate"?' in problems["/optimizer/learning_rte"]
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("warm_start", {"job": "job_1"}),
-    ],
-)
-def test_what_a_later_release_brings_is_refused_and_never_ignored(field: str, value: Any) -> None:
-    with pytest.raises(NotYetSupported) as caught:
-        parse(JobSpec, LEAST | {field: value})
-    assert caught.value.code == "not_yet_supported"
-    assert caught.value.problems[0].pointer.startswith(f"/{field}")
+@pytest.mark.parametrize("which", ["best", "last", "initial", "0", "17"])
+def test_a_warm_start_names_a_checkpoint(which: str) -> None:
+    spec = parse(JobSpec, LEAST | {"warm_start": {"job": "job_1", "checkpoint": which}})
+    assert spec.warm_start == WarmStart(job="job_1", checkpoint=which)
+    for wrong in (which + "s", "²", "-1", ""):
+        problems = problems_of(LEAST | {"warm_start": {"job": "job_1", "checkpoint": wrong}})
+        assert set(problems) == {"/warm_start/checkpoint"}
 
 
 @pytest.mark.parametrize(
@@ -319,12 +315,6 @@ def test_a_wrong_value_is_named_by_its_pointer(body: Any, pointer: str) -> None:
 )
 def test_problems_are_told_in_the_words_of_json(body: Any, detail: str) -> None:
     assert list(problems_of(body).values()) == [detail]
-
-
-def test_a_mixture_of_wrong_and_not_yet_is_a_plain_validation_error() -> None:
-    with pytest.raises(ValidationFailed) as caught:
-        parse(JobSpec, LEAST | {"warm_start": {"job": "job_1"}, "epochs": 0})
-    assert caught.value.code == "validation_failed"
 
 
 @pytest.mark.parametrize(
