@@ -93,7 +93,7 @@ class Saver:
         self._every = min(asked, SOON_SECONDS) if claim.job.failures else asked
         self._saved_at = clock()
         self._best_epoch: int | None = None
-        """The epoch of the best weights that are stored; None when no weights are."""
+        """The epoch of the best weights that are stored; None when none are."""
 
     def begin(self, environment: Environment) -> tuple[State | None, bool]:
         """Where to go on, None for the start, and whether the final weights will be those of an undisturbed run.
@@ -103,9 +103,16 @@ class Saver:
         """
         state, damaged = self._last_state() if self._claim.attempt > 1 else (None, [])
         split = self._split()
-        first = persist(
-            self._database, self._lease, lambda session: self._start(session, environment, state, damaged, split)
-        )
+        # A job that fails at once keeps these.
+        begun = self._write(safetensors.dump(self._model(self._initial()))) if state is None else None
+
+        def start(session: Session) -> Environment:
+            first = self._start(session, environment, state, damaged, split)
+            if begun is not None:
+                checkpoints.save(session, self._claim, 0, 0, {"initial"}, begun)
+            return first
+
+        first = persist(self._database, self._lease, start)
         # What lay beyond an older state went with the damaged ones: its best weights are stored anew.
         self._best_epoch = state.best_epoch if state and not damaged else None
         if first != environment:
@@ -252,12 +259,10 @@ class Saver:
         return None, damaged
 
     def _stored(self, last: _Place, best_epoch: int, best: Weights) -> dict[tuple[int, int], tuple[set[Kind], str]]:
-        """The kinds and the stored weights of each position that is new: the last, the best, at first the initial."""
+        """The kinds and the stored weights of each position that is new: the last, and the best if it is."""
         places = [last]
         if best_epoch > (self._best_epoch or 0):
             places.append(_Place(best_epoch, 0, "best", best))
-        if self._best_epoch is None:
-            places.append(_Place(0, 0, "initial", self._initial(best)))
         stored: dict[tuple[int, int], tuple[set[Kind], str]] = {}
         for place in places:
             position = (place.epoch, place.step)
@@ -266,12 +271,12 @@ class Saver:
             stored[position][0].add(place.kind)
         return stored
 
-    def _initial(self, like: Weights) -> Weights:
-        """The weights that the run began with."""
+    def _initial(self) -> Weights:
+        """The weights that the run begins with."""
         if self._start_at is not None:
             return self._start_at.theta
         spec = self._claim.job.resolved_spec
-        drawn: Weights = initial(self._network, spec.initializer, spec.seed, like.dtype)[0]
+        drawn: Weights = initial(self._network, spec.initializer, spec.seed, np.dtype(spec.precision))[0]
         return drawn
 
     def _write(self, content: bytes) -> str:
