@@ -142,7 +142,7 @@ def test_a_run_that_diverges_is_the_users_to_mend(desk: Desk, dataset: str) -> N
     assert job.status is JobState.FAILED
     assert job.error is not None
     assert (job.error.code, job.error.fault, job.error.retryable) == ("diverged", "user", False)
-    assert len(desk.weights(job_id, "initial")) == 4 * 4
+    assert np.isfinite(np.frombuffer(desk.weights(job_id, "initial"), np.float32)).all()
     assert desk.epochs(job_id) == list(range(1, job.epoch + 1))
 
 
