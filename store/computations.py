@@ -1,6 +1,6 @@
 """Long computations about a job: asked for, worked out by a worker under a lease, succeeded or failed.
 
-What a kind of computation does, the worker knows; here all kinds are alike. They go with their job.
+What a kind of computation does, the worker knows; here all kinds are alike. They go with their job at the latest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, select, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session, defer
 
-from steepest.spec.errors import JobError, JobFailed, NotFound
+from steepest.spec.errors import Conflict, JobError, JobFailed, NotFound
 from steepest.spec.figures import EvaluationResult
 from steepest.spec.names import HELD_OUT
 from steepest.spec.states import ComputationState
@@ -19,7 +20,7 @@ from store import blobs, ids
 from store.database import now
 from store.fence import Claim, FencedOff, fenced
 from store.holds import hold_dataset
-from store.models import ComputationKind, ComputationResult, ComputationRow, JobRow
+from store.models import ComputationKind, ComputationResult, ComputationRow, DatasetRow, JobRow
 from store.pages import DEFAULT_LIMIT, Page, newest_first
 from store.patience import FIRST_REMINDER, MOST_FAILURES
 
@@ -163,6 +164,26 @@ def using(session: Session, account_id: str, dataset_id: str) -> ComputationRow 
         ComputationRow.account_id == account_id, ComputationRow.dataset_id == dataset_id
     )
     return session.scalars(query.where(ComputationRow.status.in_(_ALIVE)).limit(1)).first()
+
+
+def delete(session: Session, account_id: str, job_id: str, kind: ComputationKind, wanted: str) -> None:
+    """Remove a computation with its figures and its file; one that is at work stops when it next writes.
+
+    Raises:
+        NotFound: the job has none of this kind and id.
+        Conflict: it comes with the job.
+    """
+    row = get(session, account_id, job_id, kind, wanted)
+    if row.name is not None:
+        raise Conflict("These figures come with the job and go with it.")
+    until = row.finished_at or now(session)
+    earlier = or_(DatasetRow.used_at.is_(None), DatasetRow.used_at < until)
+    used = (DatasetRow.account_id == account_id, DatasetRow.id == row.dataset_id, earlier)
+    session.execute(update(DatasetRow).where(*used).values(used_at=until).execution_options(synchronize_session=False))
+    mine = (ComputationRow.account_id == account_id, ComputationRow.id == row.id)
+    gone = sql_delete(ComputationRow).where(*mine).returning(ComputationRow.blob_id)
+    # As it is now: a worker may have ended it since it was looked at.
+    blobs.let_go(session, session.scalars(gone.execution_options(synchronize_session=False)).all())
 
 
 def blobs_of(session: Session, account_id: str, job_id: str) -> Sequence[str | None]:

@@ -12,7 +12,7 @@ from service.http.auth import authorize, principal
 from service.http.downloads import download
 from service.http.json_body import JSON, read_json
 from service.http.query import PageQuery
-from service.http.resource import Resource, reply
+from service.http.resource import Resource, no_content, reply
 from service.saved_weights import for_predictions
 from steepest.data.preprocessing import Inputs
 from steepest.export import predictions
@@ -140,6 +140,18 @@ def get_prediction_content(job_id: str, prediction_id: str) -> Response:
     return download(
         source, size=blob.size, sha256=blob.sha256 or "", mimetype=PARQUET, filename=f"{prediction_id}.parquet"
     )
+
+
+@resource.operation(
+    "DELETE", "/jobs/<id:job_id>/predictions/<id:prediction_id>", "deletePrediction", scope="write", status=204
+)
+def delete_prediction(job_id: str, prediction_id: str) -> Response:
+    """Delete the predictions of a data set, with their file."""
+    account_id = principal().account_id
+    with service().database.write() as session:
+        jobs.get(session, account_id, job_id)
+        computations.delete(session, account_id, job_id, KIND, prediction_id)
+    return no_content()
 
 
 def _outputs(network: Model, records: list[Any]) -> Inputs:

@@ -58,6 +58,14 @@ class Evaluations:
         """All evaluations of a job, newest first, without their results: `get` has one's."""
         return self._session.pages(f"/v1/jobs/{id_of(job)}/evaluations", Page[ListedEvaluation])
 
+    def delete(self, job: Job | str, evaluation: str) -> None:
+        """Delete an evaluation that was asked for, by its id; that of the held-out rows goes with the job alone.
+
+        Raises:
+            Conflict: it is that of the held-out rows.
+        """
+        self._session.delete(f"/v1/jobs/{id_of(job)}/evaluations/{id_of(evaluation)}")
+
     def wait(self, evaluation: Evaluation, *, timeout: float | None = None) -> Evaluation:
         """Wait until an evaluation has succeeded or failed, and return it.
 

@@ -60,6 +60,10 @@ class Predictions:
         """A job's predictions of data sets, newest first."""
         return self._session.pages(f"/v1/jobs/{id_of(job)}/predictions", Page[DatasetPrediction])
 
+    def delete(self, prediction: DatasetPrediction) -> None:
+        """Delete the predictions of a data set, with their file."""
+        self._session.delete(_path(prediction))
+
     def wait(self, prediction: DatasetPrediction, *, timeout: float | None = None) -> DatasetPrediction:
         """Wait until predictions of a data set have succeeded or failed, and return them.
 

@@ -57,6 +57,21 @@ def test_another_data_set_is_evaluated_as_a_long_computation(
     assert [each["id"] for each in call.json("GET", f"{path}?limit=1&after={first['next']}")["data"]] == ["held_out"]
 
 
+def test_one_evaluation_is_deleted_and_the_jobs_own_is_not(
+    call: Caller, job: dict[str, Any], workshop: Workshop, stranger: Caller
+) -> None:
+    path = f"/v1/jobs/{job['id']}/evaluations"
+    done, queued = (call.json("POST", path, 201, json={})["id"] for _ in range(2))
+    workshop.compute(done)
+    stranger("DELETE", f"{path}/{done}", 404)
+    for each in (done, queued):
+        call("DELETE", f"{path}/{each}", 204)
+        call("DELETE", f"{path}/{each}", 404)
+    workshop.compute(queued)  # of which the message is on its way
+    assert "come with the job" in call.json("DELETE", f"{path}/held_out", 409)["detail"]
+    assert [each["id"] for each in call.json("GET", path)["data"]] == ["held_out"]
+
+
 def test_without_a_data_set_the_held_out_rows_are_evaluated_once_more(
     call: Caller, job: dict[str, Any], workshop: Workshop
 ) -> None:

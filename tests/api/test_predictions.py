@@ -249,3 +249,6 @@ def test_a_whole_data_set_is_predicted_into_a_file(
         assert part["probability_setosa"].to_pylist() == [row["probabilities"]["setosa"] for row in rows]
     assert call.json("GET", path)["data"] == [found]
     call("GET", f"{path}/cmp_{'0' * 32}", 404)
+    call("DELETE", address, 204)
+    call("GET", f"{address}/content", 404)
+    assert call.json("GET", path)["data"] == []

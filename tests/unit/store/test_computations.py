@@ -197,3 +197,26 @@ def test_pages_are_newest_first_and_of_one_kind(world: World) -> None:
         second = computations.page(session, world.account_id, job.id, kind, 2, first.next)
     assert [row.id for row in (*first.rows, *second.rows)] == made[::-1]
     assert second.next is None
+
+
+def test_a_deleted_one_leaves_no_bytes_and_its_worker_writes_nothing_more(world: World) -> None:
+    claim = claimed(world, ComputationKind.PREDICTION)
+    job = claim.computation.job_id
+    file = world.blob(b"a file")
+    with world.database.write() as session:
+        computations.succeed(session, claim, FILE, file)
+    late = claimed(world, ComputationKind.PREDICTION)
+    with world.database.write() as session:
+        for each in (claim, late):
+            kind = ComputationKind.PREDICTION
+            computations.delete(session, world.account_id, each.computation.job_id, kind, each.computation_id)
+    assert orphans.remove(world.database) == 1
+    with world.database.write() as session:
+        assert not computations.renew(session, late, LEASE)
+    with world.database.write() as session, pytest.raises(FencedOff):
+        computations.succeed(session, late, FILE, world.blob(b"another file"))
+    with world.database.read() as session, pytest.raises(NotFound):
+        computations.get(session, world.account_id, job, ComputationKind.PREDICTION, claim.computation_id)
+    with world.database.read() as session:
+        used = datasets.get(session, world.account_id, claim.computation.dataset_id or "").used_at
+    assert used == world.clock()
