@@ -5,6 +5,7 @@ second which checker is to see it. One that no longer applies, or that nobody se
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -21,8 +22,11 @@ PYTEST: Final = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--show-c
 CHECKERS: Final = {
     "simulation": ("-m", "tests.simulation", "--seeds", "200", "--stop"),
     "sites": (*PYTEST, "tests/integration/life"),
+    "commits": (*PYTEST, "tests/integration/life", "-k", "death"),
     "machine": (*PYTEST, "tests/unit/store/test_life.py"),
 }
+ENVIRONMENT: Final = {"commits": {"STEEPEST_SITES": "COMMIT"}}
+"""Of a checker: which sites it is to cut a life at, if not a sample of all."""
 SECONDS: Final = 300
 
 
@@ -80,7 +84,15 @@ def plant(bug: Bug) -> Verdict:
         began = time.monotonic()
         command = [sys.executable, *CHECKERS[bug.seen_by]]
         try:
-            run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
+            run = subprocess.run(
+                command,
+                cwd=folder,
+                env=os.environ | ENVIRONMENT.get(bug.seen_by, {}),
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
             return Verdict(False, SECONDS, "took too long")
         seconds = time.monotonic() - began

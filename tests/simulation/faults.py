@@ -20,6 +20,10 @@ BEGINNING: Final = datetime(2040, 1, 1, tzinfo=UTC)
 """The virtual time 0: far from the time of any machine, so that a look at a real clock is noticed."""
 
 
+LONG_BREATH: Final = 3.0
+"""Virtual seconds between two transactions in which others get far."""
+
+
 class Fault(StrEnum):
     """What goes wrong at a statement."""
 
@@ -86,7 +90,9 @@ class Faults:
             fiber.freeze(stall.seconds)
             fiber.pause(0.0)
         if fiber is not None and not self.unwatched and self._random.random() < 0.3:
-            fiber.pause(self._random.choice((0.001, 0.01, 0.05)))
+            # What the reconciler has looked at may have changed by the time that it writes.
+            long = (LONG_BREATH,) if fiber.name == "reconciler" else ()
+            fiber.pause(self._random.choice((0.001, 0.01, 0.05, *long)))
 
     def pass_through(self, act: Callable[[], Any], *, commit: bool) -> Any:
         """Do `act`, unless it is to go wrong."""
