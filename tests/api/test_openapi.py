@@ -21,7 +21,8 @@ OPERATIONS = {
     "createJob", "listJobs", "getJob", "updateJob", "pauseJob", "resumeJob", "retryJob", "cancelJob",
     "deleteJob", "listEvents", "listEpochs",
     "listCheckpoints", "getSplit", "getWeights", "createPredictions", "listPredictions", "getPrediction",
-    "getPredictionContent", "createEvaluation", "listEvaluations", "getEvaluation", "getCard", "getAccount",
+    "deletePrediction", "getPredictionContent", "createEvaluation", "listEvaluations", "getEvaluation",
+    "deleteEvaluation", "getCard", "getAccount",
     "getHealth", "getReadiness",
 }  # fmt: skip
 ERRORS = {"400", "401", "403", "404", "405", "409", "413", "415", "422", "429", "500", "503"}
