@@ -137,7 +137,9 @@ class Life:
                 if method == "DELETE" and tries and answer.status_code == 404:
                     return None  # an earlier try did it
                 problem = answer.get_json()
-                assert problem["retryable"], problem
+                # Under this key the first try may still be at work, or have died: its answer, or its end, is waited for.
+                at_work = answer.status_code == 409 and "Retry-After" in answer.headers and tries and key
+                assert problem["retryable"] or at_work, problem
             self.sites.repair()
             self._check()
             self.time.sleep(20)
