@@ -137,7 +137,7 @@ class Life:
                 if method == "DELETE" and tries and answer.status_code == 404:
                     return None  # an earlier try did it
                 problem = answer.get_json()
-                # Under this key the first try may still be at work, or have died: its answer, or its end, is waited for.
+                # Under this key the first try may still be at work, or have died: its answer or its end is to come.
                 at_work = answer.status_code == 409 and "Retry-After" in answer.headers and tries and key
                 assert problem["retryable"] or at_work, problem
             self.sites.repair()
