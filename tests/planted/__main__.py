@@ -25,8 +25,8 @@ CHECKERS: Final = {
     "commits": (*PYTEST, "tests/integration/life", "-k", "death"),
     "machine": (*PYTEST, "tests/unit/store/test_life.py"),
 }
-ENVIRONMENT: Final = {"commits": {"STEEPEST_SITES": "COMMIT"}}
-"""Of a checker: which sites it is to cut a life at, if not a sample of all."""
+ENVIRONMENT: Final = {"commits": {"STEEPEST_SITES": "COMMIT"}, "machine": {"STEEPEST_EXAMPLES": "150"}}
+"""Of a checker: more of it than runs with every change."""
 SECONDS: Final = 300
 
 

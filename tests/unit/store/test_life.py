@@ -1,6 +1,7 @@
 """A job's whole life, in every order that Hypothesis can think of, against a model of a few lines."""
 
 import itertools
+import os
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -209,7 +210,7 @@ def test_whatever_happens_in_whatever_order(world: World) -> None:
     broker = Broker()
     Life.world, Life.broker, Life.dataset = world, broker, world.dataset()
     Life.reconciler = Reconciler(world.database, broker, Settings(home=Path(), lease_seconds=LEASE))
-    few = 10 if world.database.is_sqlite else 6
+    few = int(os.environ.get("STEEPEST_EXAMPLES", 10 if world.database.is_sqlite else 6))
     run_state_machine_as_test(
         Life,
         settings=settings(
