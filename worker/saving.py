@@ -78,17 +78,19 @@ class Saver:
         lease: Lease,
         data: Prepared,
         network: Network,
-        start: Start | None = None,
+        find_start: Callable[[], Start | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`start`: the weights to begin with, if not those that the seed draws."""
+        """`find_start`: the weights to begin with, if not the seed's; who goes on never asks for them."""
         self._database = database
         self._claim = claim
         self._lease = lease
         self._data = data
         self._network = network
         self._clock = clock
-        self._start_at = start
+        self._find_start = find_start
+        self.start: Start | None = None
+        """Where the attempt begins, if it begins at the weights of another job."""
         asked = claim.job.spec.checkpoint_every.seconds
         self._every = min(asked, SOON_SECONDS) if claim.job.failures else asked
         self._saved_at = clock()
@@ -103,6 +105,8 @@ class Saver:
         """
         state, damaged = self._last_state() if self._claim.attempt > 1 else (None, [])
         split = self._split()
+        if state is None:
+            self.start = self._find_start()
         # A job that fails at once keeps these.
         begun = self._write(safetensors.dump(self._model(self._initial()))) if state is None else None
 
@@ -273,8 +277,8 @@ class Saver:
 
     def _initial(self) -> Weights:
         """The weights that the run begins with."""
-        if self._start_at is not None:
-            return self._start_at.theta
+        if self.start is not None:
+            return self.start.theta
         spec = self._claim.job.resolved_spec
         drawn: Weights = initial(self._network, spec.initializer, spec.seed, np.dtype(spec.precision))[0]
         return drawn

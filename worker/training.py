@@ -57,7 +57,7 @@ class Training:
         first = self._claim.job.environment
         engine = choose(self._spec, network, rows, kept=first.engine if first else None)
         with limited_threads(engine) as engine:
-            start = warm_start(self._here.database, self._claim, network)
+            start = partial(warm_start, self._here.database, self._claim, network)
             saver = Saver(self._here.database, self._claim, self._lease, data, network, start)
             state, bit_exact = saver.begin(numeric_environment(engine))
             recorder = self._recorder = Recorder(
@@ -73,7 +73,7 @@ class Training:
                 outputs=data.outputs,
                 validation=Rows(*data.validation) if data.validation else None,
                 state=state,
-                start=start,
+                start=saver.start,
                 engine=engine,
             )
             for item in run:

@@ -88,3 +88,17 @@ def test_weights_that_are_no_longer_kept(desk: Desk, dataset: str) -> None:
     error = desk.job(job_id).error
     assert error is not None
     assert "no longer kept" in error.detail
+
+
+def test_who_goes_on_needs_the_first_weights_no_more(desk: Desk, dataset: str, before_each: Hook) -> None:
+    source = trained(desk, dataset)
+    fields: dict[str, Any] = {"layers": LAYERS, "warm_start": {"job": source}}
+    calm = trained(desk, dataset, **fields)
+    job_id = desk.submit(dataset, **fields)
+    before_each(at_epoch(3, desk.here.drain.ask))
+    runner.run(desk.here, job_id)
+    with desk.here.database.write() as session:
+        session.query(CheckpointRow).filter_by(job_id=job_id, is_initial=True).delete()
+    desk.restart()
+    runner.run(desk.here, job_id)
+    assert desk.weights(job_id) == desk.weights(calm)
