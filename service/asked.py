@@ -1,4 +1,4 @@
-"""Long computations about a job, from the request to the row: whether it can be done is said at once."""
+"""Long computations about a job: asked for, looked at, deleted. Whether one can be done is said at once."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -11,14 +11,14 @@ from service.context import service
 from service.http.auth import principal
 from service.http.conditional import conditional
 from service.http.idempotency import fingerprint, idempotent, replay
-from service.http.resource import reply
+from service.http.resource import no_content, reply
 from service.saved_weights import model, saved
 from steepest.data.conform import schema_problems
 from steepest.export.model import Model
 from steepest.spec.errors import Conflict, FieldProblem, NotFound
 from steepest.spec.problems import raised
 from steepest.spec.states import DatasetState
-from store import computations, datasets
+from store import computations, datasets, jobs
 from store.models import ComputationKind, ComputationRow, DatasetRow, JobRow
 
 SECONDS_TO_NEXT_LOOK: Final = 1
@@ -94,6 +94,20 @@ def look(model: BaseModel, *, is_terminal: bool) -> Response:
     if not is_terminal:
         response.headers["Retry-After"] = str(SECONDS_TO_NEXT_LOOK)
     return response
+
+
+def delete(job_id: str, kind: ComputationKind, computation_id: str) -> Response:
+    """Remove a computation about a job: 204.
+
+    Raises:
+        NotFound: the account has no such job, or the job no such computation.
+        Conflict: it comes with the job.
+    """
+    account_id = principal().account_id
+    with service().database.write() as session:
+        jobs.get(session, account_id, job_id)
+        computations.delete(session, account_id, job_id, kind, computation_id)
+    return no_content()
 
 
 def _has_test_rows(job: JobRow) -> bool:

@@ -9,7 +9,7 @@ from service.context import service
 from service.http.auth import principal
 from service.http.json_body import read_json
 from service.http.query import PageQuery
-from service.http.resource import Resource, no_content, reply
+from service.http.resource import Resource, reply
 from steepest.export.model import Model
 from steepest.inspect.evaluation.importance import most_rows
 from steepest.spec.answers import Evaluation, EvaluationRequest, ListedEvaluation, Page
@@ -122,8 +122,4 @@ def get_evaluation(job_id: str, evaluation_id: str) -> Response:
 )
 def delete_evaluation(job_id: str, evaluation_id: str) -> Response:
     """Delete an evaluation that was asked for; `held_out` comes with the job and goes with it."""
-    account_id = principal().account_id
-    with service().database.write() as session:
-        jobs.get(session, account_id, job_id)
-        computations.delete(session, account_id, job_id, KIND, evaluation_id)
-    return no_content()
+    return asked.delete(job_id, KIND, evaluation_id)

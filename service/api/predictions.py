@@ -12,7 +12,7 @@ from service.http.auth import authorize, principal
 from service.http.downloads import download
 from service.http.json_body import JSON, read_json
 from service.http.query import PageQuery
-from service.http.resource import Resource, no_content, reply
+from service.http.resource import Resource, reply
 from service.saved_weights import for_predictions
 from steepest.data.preprocessing import Inputs
 from steepest.export import predictions
@@ -147,11 +147,7 @@ def get_prediction_content(job_id: str, prediction_id: str) -> Response:
 )
 def delete_prediction(job_id: str, prediction_id: str) -> Response:
     """Delete the predictions of a data set, with their file."""
-    account_id = principal().account_id
-    with service().database.write() as session:
-        jobs.get(session, account_id, job_id)
-        computations.delete(session, account_id, job_id, KIND, prediction_id)
-    return no_content()
+    return asked.delete(job_id, KIND, prediction_id)
 
 
 def _outputs(network: Model, records: list[Any]) -> Inputs:
