@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session, defer
 
@@ -19,8 +19,8 @@ from steepest.spec.states import ComputationState
 from store import blobs, ids
 from store.database import now
 from store.fence import Claim, FencedOff, fenced
-from store.holds import hold_dataset
-from store.models import ComputationKind, ComputationResult, ComputationRow, DatasetRow, JobRow
+from store.holds import hold_dataset, note_use
+from store.models import ComputationKind, ComputationResult, ComputationRow, JobRow
 from store.pages import DEFAULT_LIMIT, Page, newest_first
 from store.patience import FIRST_REMINDER, MOST_FAILURES
 
@@ -176,10 +176,8 @@ def delete(session: Session, account_id: str, job_id: str, kind: ComputationKind
     row = get(session, account_id, job_id, kind, wanted)
     if row.name is not None:
         raise Conflict("These figures come with the job and go with it.")
-    until = row.finished_at or now(session)
-    earlier = or_(DatasetRow.used_at.is_(None), DatasetRow.used_at < until)
-    used = (DatasetRow.account_id == account_id, DatasetRow.id == row.dataset_id, earlier)
-    session.execute(update(DatasetRow).where(*used).values(used_at=until).execution_options(synchronize_session=False))
+    if row.dataset_id is not None:
+        note_use(session, account_id, [(row.dataset_id, row.finished_at or now(session))])
     mine = (ComputationRow.account_id == account_id, ComputationRow.id == row.id)
     gone = sql_delete(ComputationRow).where(*mine).returning(ComputationRow.blob_id)
     # As it is now: a worker may have ended it since it was looked at.

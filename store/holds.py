@@ -1,6 +1,9 @@
-"""What keeps a data set from being deleted while something that needs it is saved."""
+"""Data sets in use: held while something that needs one is saved, and known to have been used when that goes."""
 
-from sqlalchemy import select
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from steepest.spec.errors import Conflict, FieldProblem
@@ -22,3 +25,14 @@ def hold_dataset(session: Session, account_id: str, dataset_id: str) -> None:
         raise raised([FieldProblem(pointer="/dataset", detail=f"there is no data set {dataset_id}")])
     if status is not DatasetState.READY:
         raise Conflict(f"The data set is {status.value}; only one that is ready can be used.", state=status.value)
+
+
+def note_use(session: Session, account_id: str, uses: Iterable[tuple[str, datetime]]) -> None:
+    """Tell data sets until when they were used, before the rows that say so go. Data sets are locked in this order."""
+    found = [{"used": dataset_id, "until": until} for dataset_id, until in uses]
+    if not found:
+        return
+    later = or_(DatasetRow.used_at.is_(None), DatasetRow.used_at < bindparam("until"))
+    which = (DatasetRow.account_id == account_id, DatasetRow.id == bindparam("used"), later)
+    # Past the session, which would take the list for rows named by their keys.
+    session.connection().execute(update(DatasetRow).where(*which).values(used_at=bindparam("until")), found)

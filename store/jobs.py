@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypedDict
 
-from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy import delete as delete_from
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from steepest.spec.errors import Conflict, NotFound, ValidationFailed
@@ -18,8 +18,8 @@ from steepest.spec.resolved import ResolvedJobSpec
 from steepest.spec.states import FULFILLED, MEANING, REQUESTS, TERMINAL, JobState, possible
 from store import blobs, checkpoints, computations, events, ids, lineage, splits, warm_starts
 from store.database import now
-from store.holds import hold_dataset
-from store.models import CheckpointRow, ComputationRow, DatasetRow, JobRow, LabelRow
+from store.holds import hold_dataset, note_use
+from store.models import CheckpointRow, ComputationRow, JobRow, LabelRow
 from store.pages import DEFAULT_LIMIT, Page, newest_first
 from store.patience import FIRST_REMINDER
 from store.transitions import move
@@ -95,9 +95,8 @@ def submit(
     session.add(row)
     session.flush()
     _save_labels(session, row)
-    if resolved.warm_start is not None:
-        warm_starts.keep(session, row, resolved.warm_start)
-    lineage.record(session, row)
+    start = warm_starts.keep(session, row, resolved.warm_start).sha256 if resolved.warm_start else None
+    lineage.record(session, row, start)
     events.record(session, row, "job.queued", moment, status=JobState.QUEUED)
     return row
 
@@ -256,13 +255,7 @@ def _remember_use(session: Session, account_id: str, job_id: str) -> None:
     )
     used = job.union_all(about).subquery()
     last = select(used.c.dataset_id, func.max(used.c.finished_at)).group_by(used.c.dataset_id).order_by(used.c[0])
-    found = [{"used": dataset_id, "until": until} for dataset_id, until in session.execute(last) if until]
-    if not found:
-        return
-    later = or_(DatasetRow.used_at.is_(None), DatasetRow.used_at < bindparam("until"))
-    which = (DatasetRow.account_id == account_id, DatasetRow.id == bindparam("used"), later)
-    # Past the session, which would take the list for rows named by their keys.
-    session.connection().execute(update(DatasetRow).where(*which).values(used_at=bindparam("until")), found)
+    note_use(session, account_id, [(dataset_id, until) for dataset_id, until in session.execute(last) if until])
 
 
 def _request(

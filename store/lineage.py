@@ -26,9 +26,9 @@ class Origin(TypedDict):
     spec_sha256: str
 
 
-def record(session: Session, job: JobRow) -> None:
-    """Save what a new job will come from, in the transaction that creates it and holds its data set."""
-    origin = _origin(session, job.account_id, job.resolved_spec)
+def record(session: Session, job: JobRow, start_sha256: str | None) -> None:
+    """Save what a new job will come from, in the transaction that creates it and holds its data set and its start."""
+    origin = _origin(session, job.account_id, job.resolved_spec, start_sha256)
     if origin is None:
         raise AssertionError("a job is created on a data set that is there")
     session.add(LineageRow(account_id=job.account_id, job_id=job.id, **origin))
@@ -64,7 +64,9 @@ def earlier(
         code_sha256: By which code.
         held: Nobody deletes the job before the transaction is over.
     """
-    origin = _origin(session, account_id, resolved)
+    wanted = resolved.warm_start
+    start = warm_starts.find(session, account_id, wanted).sha256 if wanted else None
+    origin = _origin(session, account_id, resolved, start)
     if origin is None:
         return None
     query = (
@@ -105,7 +107,7 @@ def spec_sha256(resolved: ResolvedJobSpec, start_sha256: str | None = None) -> s
     return _sha256(json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False))
 
 
-def _origin(session: Session, account_id: str, resolved: ResolvedJobSpec) -> Origin | None:
+def _origin(session: Session, account_id: str, resolved: ResolvedJobSpec, start_sha256: str | None) -> Origin | None:
     """The hashes of a job to be; None when there is no such data set, or none that is ready."""
     # Their text: as models they would take longer than a transaction should.
     columns = type_coerce(DatasetRow.columns, Text)
@@ -115,12 +117,8 @@ def _origin(session: Session, account_id: str, resolved: ResolvedJobSpec) -> Ori
     found = session.execute(query).one_or_none()
     if found is None or found[1] is None:
         return None
-    start = None
-    if resolved.warm_start is not None:
-        start = warm_starts.find(session, account_id, resolved.warm_start).sha256
-    return Origin(
-        dataset_sha256=found[0], columns_sha256=_columns_sha256(found[1]), spec_sha256=spec_sha256(resolved, start)
-    )
+    spec = spec_sha256(resolved, start_sha256)
+    return Origin(dataset_sha256=found[0], columns_sha256=_columns_sha256(found[1]), spec_sha256=spec)
 
 
 def _columns_sha256(text: str) -> str:

@@ -31,8 +31,8 @@ def find(session: Session, account_id: str, wanted: WarmStart) -> CheckpointRow:
     return row
 
 
-def keep(session: Session, job: JobRow, wanted: WarmStart) -> None:
-    """Make the weights the initial checkpoint of a new job.
+def keep(session: Session, job: JobRow, wanted: WarmStart) -> CheckpointRow:
+    """Make the weights the initial checkpoint of a new job; that checkpoint.
 
     Raises:
         ValidationFailed: they are not there.
@@ -40,18 +40,18 @@ def keep(session: Session, job: JobRow, wanted: WarmStart) -> None:
     """
     found = find(session, job.account_id, wanted)
     blobs.hold(session, job.account_id, found.blob_id)
-    session.add(
-        CheckpointRow(
-            account_id=job.account_id,
-            job_id=job.id,
-            epoch=0,
-            step=0,
-            attempt=0,
-            is_initial=True,
-            blob_id=found.blob_id,
-            bytes=found.bytes,
-            sha256=found.sha256,
-            created_at=now(session),
-        )
+    row = CheckpointRow(
+        account_id=job.account_id,
+        job_id=job.id,
+        epoch=0,
+        step=0,
+        attempt=0,
+        is_initial=True,
+        blob_id=found.blob_id,
+        bytes=found.bytes,
+        sha256=found.sha256,
+        created_at=now(session),
     )
+    session.add(row)
     session.flush()
+    return row
