@@ -82,38 +82,40 @@ class ParquetReader:
         return [place_by_row(fault, self.names) for fault in sorted(faults)[: self._most]]
 
     def _group(self, group: int, rows: int) -> Iterator[pa.RecordBatch]:
-        few = max(1, MOST_TEXT_BYTES // self._longest) if self._longest else rows
-        batches = self._file.iter_batches(min(rows, few), row_groups=[group], use_threads=False)
-        kept: list[pa.RecordBatch] = []
-        size = 0
+        if not self._longest:
+            return self._read(group, rows)
+        few = max(1, MOST_TEXT_BYTES // self._longest)
+        return _joined(self._read(group, min(rows, few)), rows)
+
+    def _read(self, group: int, rows: int) -> Iterator[pa.RecordBatch]:
+        batches = self._file.iter_batches(rows, row_groups=[group], use_threads=False)
         while True:
             with blamed(f"row group {group}"):
                 batch = next(batches, None)
                 if batch is not None:
                     batch.validate(full=True)
-            if batch is not None and few >= rows:
-                yield batch
-                continue
-            if kept and (batch is None or few * len(kept) >= rows or size >= MOST_TEXT_BYTES):
-                yield from _joined(kept)
-                kept.clear()
-                size = 0
             if batch is None:
                 return
-            kept.append(_encoded(batch))
-            size += kept[-1].nbytes
+            yield batch
 
 
-def _encoded(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch with each of its texts kept once."""
-    columns = [column.dictionary_encode() if is_text(column.type) else column for column in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+def _joined(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Small batches as larger ones of up to about `rows` rows, with one copy of each text."""
+    kept: list[pa.RecordBatch] = []
+    count = size = 0
+    for batch in batches:
+        columns = [column.dictionary_encode() if is_text(column.type) else column for column in batch.columns]
+        kept.append(pa.RecordBatch.from_arrays(columns, batch.schema.names))
+        count, size = count + len(batch), size + kept[-1].nbytes
+        if count >= rows or size >= MOST_TEXT_BYTES:
+            yield from _whole(kept)
+            kept, count, size = [], 0, 0
+    if kept:
+        yield from _whole(kept)
 
 
-def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    """Few rows at a time cost as much as many."""
-    whole = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
-    return list(whole.to_batches())
+def _whole(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    return list(pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches())
 
 
 def _row_bytes(schema: pa.Schema) -> int:
