@@ -2,10 +2,10 @@
 
 import hashlib
 import io
-from typing import Annotated, BinaryIO, Literal, cast
+from typing import BinaryIO, Literal, cast
 
 from flask import Response
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from service.context import service
 from service.exported_weights import exported
@@ -14,6 +14,7 @@ from service.http.query import Query
 from service.http.resource import Resource
 from service.saved_weights import saved
 from steepest.export.formats import FORMATS
+from steepest.spec.job import CheckpointName
 from store.blob_reader import BlobReader
 
 resource = Resource("weights", __name__, tag="Jobs", url_prefix="/v1")
@@ -27,7 +28,7 @@ class WeightsQuery(Query):
         description="The file format. `onnx` holds the preprocessing too and runs under any ONNX runtime; `py` is one "
         "Python file that needs NumPy alone.",
     )
-    checkpoint: Annotated[str, StringConstraints(pattern=r"^(best|last|initial|[0-9]{1,9})$")] | None = Field(
+    checkpoint: CheckpointName | None = Field(
         default=None,
         description="`best`, `last`, `initial` or an epoch's number; else the weights that predictions use.",
     )

@@ -197,7 +197,9 @@ class Checkpoint(Answer):
     object: Literal["checkpoint"] = "checkpoint"
     epoch: int
     step: int
-    kinds: list[Literal["initial", "best", "last"]]
+    kinds: list[Literal["initial", "best", "last"]] = Field(
+        description="Of none is the one before the last, which is kept to go back to."
+    )
     bytes: int
     sha256: str
     created_at: datetime

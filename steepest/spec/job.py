@@ -40,6 +40,10 @@ class CheckpointEvery(SpecModel):
     seconds: float = Field(default=30.0, gt=0.0)
 
 
+CheckpointName = Annotated[str, StringConstraints(pattern=r"^(best|last|initial|[0-9]{1,9})$")]
+"""Which of a job's checkpoints: by its kind, or by its epoch."""
+
+
 class WarmStart(SpecModel):
     """Weights of another job to start from, in place of those that the seed draws.
 
@@ -48,9 +52,7 @@ class WarmStart(SpecModel):
     """
 
     job: str = Field(description="The id of a job, `job_...`.", max_length=64)
-    checkpoint: Annotated[str, StringConstraints(pattern=r"^(best|last|initial|[0-9]{1,9})$")] = Field(
-        default="best", description="`best`, `last`, `initial` or an epoch's number."
-    )
+    checkpoint: CheckpointName = Field(default="best", description="`best`, `last`, `initial` or an epoch's number.")
 
 
 class JobSpec(TrainSpec):

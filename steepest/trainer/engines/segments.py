@@ -146,10 +146,12 @@ class Product:
 
         Such are the sums and the slopes of an output layer.
         """
+        if self.count > 1:
+            return None
         for each in (self, Product(self.b.T, self.a.T, self.out.T)):
             (rows, columns), terms = each.out.shape, each.a.shape[1]
             near = each.b.strides[1] == each.b.itemsize or terms <= FAR_TERMS
-            if self.count == 1 and rows <= NARROW and columns <= MOST_COLUMNS and terms <= MOST_TERMS and near:
+            if rows <= NARROW and columns <= MOST_COLUMNS and terms <= MOST_TERMS and near:
                 return each
         return None
 
