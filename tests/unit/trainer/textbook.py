@@ -14,6 +14,7 @@ import numpy as np
 
 from steepest.spec.optimizers import Adam, AdamW
 from steepest.spec.resolved import ResolvedTrainSpec
+from steepest.trainer.activations import ACTIVATIONS
 from steepest.trainer.arrays import Array
 from steepest.trainer.objectives import OBJECTIVES, Objective
 from steepest.trainer.optimizers import OPTIMIZERS
@@ -75,11 +76,13 @@ SLOPES: dict[str, Callable[[Array, float], Array]] = {
 
 
 def act(name: str, z: Array, alpha: float | None = None) -> Array:
-    return FUNCTIONS[name](z, alpha or 0.0)
+    known = FUNCTIONS.get(name)
+    return known(z, alpha or 0.0) if known else ACTIVATIONS[name].formula(z, alpha)  # type: ignore[index]  # a name
 
 
 def slope(name: str, z: Array, alpha: float | None = None) -> Array:
-    return SLOPES[name](z, alpha or 0.0)
+    known = SLOPES.get(name)
+    return known(z, alpha or 0.0) if known else ACTIVATIONS[name].derivative(z, alpha)  # type: ignore[index]  # a name
 
 
 @dataclass
