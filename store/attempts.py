@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, case, func, literal, select, update
+from sqlalchemy import ColumnElement, case, func, literal, select, true, update
 from sqlalchemy.orm import Session
 
 from steepest.spec.errors import JobError, Poison
@@ -99,14 +99,24 @@ def state(session: Session, claim: Claim) -> JobState | None:
     return session.scalars(select(JobRow.status).where(guard(claim))).one_or_none()
 
 
-def start(session: Session, claim: Claim, environment: Environment) -> Environment:
-    """Record the numeric environment of the first attempt; that of the first attempt, whichever this is.
+def start(session: Session, claim: Claim, environment: Environment, *, anew: bool = False) -> Environment:
+    """Record the numeric environment that the job begins in; that in which it began, whichever attempt this is.
+
+    Args:
+        session: Its transaction.
+        claim: Whose attempt it is.
+        environment: Of this attempt.
+        anew: Nothing of an earlier attempt goes on, so that the job begins now.
 
     Raises:
         FencedOff: the attempt no longer holds the job.
     """
-    mine = literal(environment, JobRow.environment.type)
-    fenced(session, claim, {"environment": func.coalesce(JobRow.environment, mine)})
+    mine: dict[str, ColumnElement[Any]] = {
+        "environment": literal(environment, JobRow.environment.type),
+        "environment_sha256": literal(environment.sha256, JobRow.environment_sha256.type),
+    }
+    begins = true() if anew else JobRow.environment.is_(None)
+    fenced(session, claim, {name: case((begins, value), else_=getattr(JobRow, name)) for name, value in mine.items()})
     first = session.scalars(select(JobRow.environment).where(JobRow.id == claim.job_id)).one()
     if first is None:
         raise AssertionError("the environment was just written")

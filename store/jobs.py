@@ -89,6 +89,7 @@ def submit(
         created_at=moment,
         epochs=resolved.epochs,
         last_event=1,
+        queued_at=moment,
         announce_at=moment + FIRST_REMINDER,
         announcements=1,
     )

@@ -96,6 +96,8 @@ class Settings:
     broker_url: str = field(default="", repr=False)
     """Given empty: the embedded broker's socket."""
     lease_seconds: float = 15.0
+    environment_wait_seconds: float = 60.0
+    """How long a job waits for a worker of the numeric environment that it began in, before any may go on with it."""
     public_url: str | None = None
     trusted_proxies: int = 0
     """How many proxies stand in front and set `X-Forwarded-*`."""
@@ -136,6 +138,7 @@ class Settings:
             database_url=_read(given, "DATABASE_URL", _database_url, ""),
             broker_url=_read(given, "BROKER_URL", _broker_url, ""),
             lease_seconds=_read(given, "LEASE_SECONDS", _lease, cls.lease_seconds),
+            environment_wait_seconds=_read(given, "ENVIRONMENT_WAIT_SECONDS", _seconds, cls.environment_wait_seconds),
             public_url=_read(given, "PUBLIC_URL", _http_url, None),
             trusted_proxies=_read(given, "TRUSTED_PROXIES", _count, cls.trusted_proxies),
             threads=_read(given, "THREADS", _positive, cls.threads),
@@ -233,6 +236,14 @@ def _lease(text: str) -> float:
     wanted = "a number of seconds, at least 1"
     value = _number(text, float, wanted)
     if not 1 <= value < float("inf"):
+        raise ValueError(f'is "{text}"; it must be {wanted}')
+    return value
+
+
+def _seconds(text: str) -> float:
+    wanted = "a number of seconds, at least 0"
+    value = _number(text, float, wanted)
+    if not 0 <= value < float("inf"):
         raise ValueError(f'is "{text}"; it must be {wanted}')
     return value
 

@@ -50,6 +50,7 @@ def move(
             JobRow.announce_at, {old: moment for old, new in moves.items() if new is JobState.QUEUED}
         ),
         "announcements": 0,
+        "queued_at": _by_state(JobRow.queued_at, {old: moment for old, new in moves.items() if new is JobState.QUEUED}),
         "lease_until": _keep(JobRow.lease_until, [old for old, new in moves.items() if new in HELD]),
         "worker": _keep(JobRow.worker, [old for old, new in moves.items() if new in HELD]),
     }

@@ -6,9 +6,10 @@ fork, and children are forked at any time.
 
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
+from steepest.run import numeric_environments
 from store.celery_settings import CPU, GPU
 from store.database import Database
 from store.queue import Queue
@@ -42,6 +43,11 @@ class Process:
     def memory_bytes(self) -> int:
         """What the jobs of all children of this worker together may use."""
         return self.settings.worker_memory_bytes or usable_bytes()
+
+    @cached_property
+    def environments(self) -> frozenset[str]:
+        """The numeric environments that jobs may find here, by their hashes."""
+        return frozenset(each.sha256 for each in numeric_environments(self.device))
 
     @property
     def device(self) -> str:

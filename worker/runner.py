@@ -48,7 +48,13 @@ def run(here: Process, job_id: str) -> None:
 
 def _best(here: Process, session: Session) -> Claim | None:
     slot = scheduling.Slot(
-        here.device, here.name, here.identity.child_prefix, here.memory_bytes, here.settings.running_jobs
+        here.device,
+        here.name,
+        siblings=here.identity.child_prefix,
+        memory_bytes=here.memory_bytes,
+        running_jobs=here.settings.running_jobs,
+        environments=here.environments,
+        environment_wait_seconds=here.settings.environment_wait_seconds,
     )
     return scheduling.claim(session, slot, here.settings.lease_seconds)
 

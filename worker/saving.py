@@ -100,8 +100,8 @@ class Saver:
     def begin(self, environment: Environment) -> tuple[State | None, bool]:
         """Where to go on, None for the start, and whether the final weights will be those of an undisturbed run.
 
-        The history is rewound to that place. An attempt in another numeric environment than the first one's goes on at
-        once, and is right to rounding.
+        The history is rewound to that place. An attempt in another numeric environment than the one in which the job
+        began is right to rounding.
         """
         state, damaged = self._last_state() if self._claim.attempt > 1 else (None, [])
         split = self._split()
@@ -212,7 +212,7 @@ class Saver:
         damaged: Sequence[dict[str, int]],
         split: _Split | None,
     ) -> Environment:
-        first = attempts.start(session, self._claim, environment)
+        first = attempts.start(session, self._claim, environment, anew=state is None)
         lineage.trained(
             session,
             self._claim,

@@ -1,5 +1,6 @@
 """The training of one attempt: load, go on from the last checkpoint, drive the trainer, record, checkpoint, finish."""
 
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -56,6 +57,8 @@ class Training:
         network = Network.of(self._spec, width, data.outputs)
         first = self._claim.job.environment
         engine = choose(self._spec, network, rows, kept=first.engine if first else None)
+        if first and first.engine == engine.name:
+            engine = replace(engine, threads=first.threads)
         with limited_threads(engine) as engine:
             start = partial(warm_start, self._here.database, self._claim, network)
             saver = Saver(self._here.database, self._claim, self._lease, data, network, start)

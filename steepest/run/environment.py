@@ -14,8 +14,9 @@ from threadpoolctl import ThreadpoolController
 from steepest import __version__
 from steepest.spec.outcome import Environment
 from steepest.trainer.engines.blas import gemm, needs_scipy
-from steepest.trainer.engines.choice import Engine
+from steepest.trainer.engines.choice import Engine, EngineName, kernels
 from steepest.trainer.engines.gpu import description
+from steepest.trainer.engines.ways import MOST_THREADS
 
 
 @contextmanager
@@ -55,6 +56,16 @@ def numeric_environment(engine: Engine) -> Environment:
         device=description() if engine.name == "cupy" else _processor(),
         **libraries,
     )
+
+
+@cache
+def numeric_environments(device: str) -> tuple[Environment, ...]:
+    """Every one that a job for `device` (`cpu` or `gpu`) may find here: of each engine, with each number of threads."""
+    if device == "gpu":
+        return (numeric_environment(Engine("cupy", 1)),)
+    names: tuple[EngineName, ...] = ("numpy", "numba") if kernels() else ("numpy",)
+    threads = range(1, min(_blas()[1], MOST_THREADS) + 1)
+    return tuple(numeric_environment(Engine(name, count)) for name in names for count in threads)
 
 
 def _processor() -> str:

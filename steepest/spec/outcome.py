@@ -1,5 +1,7 @@
 """What training gives beside weights: figures, and the numeric environment that they come from."""
 
+import hashlib
+
 from pydantic import Field
 
 from steepest.spec.answer import Answer
@@ -17,6 +19,11 @@ class Environment(Answer):
     device: str
     numba: str | None = Field(default=None, description="Its version, where the engine is made of its kernels.")
     scipy: str | None = Field(default=None, description="Its version, where kernels call its BLAS.")
+
+    @property
+    def sha256(self) -> str:
+        """Names it: equal for equal environments alone."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 class Result(Answer):

@@ -65,6 +65,8 @@ class JobRow(Base):
             text("priority DESC"),
             "id",
             "memory_bytes",
+            "environment_sha256",
+            "queued_at",
             **where("status = 'queued'"),
         ),
         Index("ix_jobs_line", "device", text("priority DESC"), "id", **where("status = 'queued'")),
@@ -102,6 +104,8 @@ class JobRow(Base):
     progress_at: Mapped[datetime | None] = mapped_column(UtcTime)
     announce_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When the next message about it is due, if nobody has claimed it by then."""
+    queued_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Since when it waits for a worker; null when it does not, or an older release put it in the queue."""
     announcements: Mapped[int] = mapped_column(Integer, default=0)
 
     epoch: Mapped[int] = mapped_column(Integer, default=0)
@@ -118,6 +122,12 @@ class JobRow(Base):
     last_event: Mapped[int] = mapped_column(BigInteger, default=0)
     bit_exact: Mapped[bool] = mapped_column(Boolean, default=True)
     environment: Mapped[Environment | None] = mapped_column(Document(Environment))
+    environment_sha256: Mapped[str | None] = mapped_column(
+        String(64),
+        # Of the row, and not of this column: SQLite adds a rule to a table only along with a column.
+        CheckConstraint("result IS NULL OR status = 'succeeded'", name="result_is_of_success"),
+    )
+    """Of `environment`: workers of another one take the job only after a wait."""
     stopped_by: Mapped[str | None] = mapped_column(String(32))
     error: Mapped[JobError | None] = mapped_column(Document(JobError))
     result: Mapped[Result | None] = mapped_column(Document(Result))

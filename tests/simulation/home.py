@@ -30,7 +30,7 @@ from store.database import Database
 from store.models import DEFAULT_ACCOUNT
 from tests.simulation import training as standin
 from tests.simulation.faults import BEGINNING, MemoryDatabase
-from tests.unit.store.world import ENVIRONMENT, EVALUATION, Clock, World, resolved
+from tests.unit.store.world import EVALUATION, Clock, World, resolved
 from worker import attempt, presence, runner, saving, training
 from worker.recorder import Recorder
 from worker.saving import Saver
@@ -120,7 +120,7 @@ def in_place(simulation: "Simulation") -> Iterator[None]:
         (training, "evaluate", evaluate),
         (training, "choose", lambda *_, **__: PLAN),
         (training, "limited_threads", nullcontext),
-        (training, "numeric_environment", lambda _: ENVIRONMENT),
+        (training, "numeric_environment", lambda _: simulation.environment),
         (training, "steps_per_epoch", steps),
         (training, "check_monitor", lambda *_: None),
         (training, "fit", simulation.fit),

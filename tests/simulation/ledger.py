@@ -24,6 +24,8 @@ EDGES: Final = {
 HELD: Final = {"running", "pausing", "cancelling"}
 TERMINAL: Final = {"succeeded", "failed", "cancelled"}
 MOST_FAILURES: Final = 3
+ENVIRONMENT_WAIT: Final = 20.0
+"""Virtual seconds that a job waits for a worker of its own environment."""
 
 
 class Job(NamedTuple):
@@ -44,6 +46,7 @@ class Job(NamedTuple):
     announce_at: str | None
     key_id: str
     memory_bytes: int
+    environment_sha256: str | None
 
 
 class Checkpoint(NamedTuple):
@@ -89,6 +92,10 @@ class Ledger:
     """Of whose jobs one may be at work at a time."""
     memory_bytes: int = 1000
     """What the children of a worker may use together."""
+    environment_of: Callable[[str], str] = lambda _: ""
+    """The hash of the numeric environment of a worker's machine."""
+    queued_at: dict[str, float] = field(default_factory=dict)
+    """Since when a job waits."""
     problems: list[str] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -107,7 +114,7 @@ class Ledger:
             before = self.jobs.get(job_id)
             mine = [point for point in points if point.job == job_id]
             if job != before:
-                self.trace.append(f"{self.clock():.3f} {actor}: {job_id[-6:]} {' '.join(map(str, job[1:-3]))}")
+                self.trace.append(f"{self.clock():.3f} {actor}: {job_id[-6:]} {' '.join(map(str, job[1:-4]))}")
                 self._changed(actor, before, job, [point for point in self.checkpoints if point.job == job_id])
             elif mine != [point for point in self.checkpoints if point.job == job_id]:
                 self._fence(actor, job, job)
@@ -145,9 +152,12 @@ class Ledger:
             state = status
         if state != job.status:
             self._say(job.id, f"it is {job.status}, and its events say {state}")
+        if job.status == "queued" and (before is None or before.status != "queued"):
+            self.queued_at[job.id] = self.clock()
         if before is None:
             return
         self._fence(actor, before, job)
+        self._place(actor, before, job)
         self._lease(before, job)
         self._failures(before, job, "".join(str(event[3]) for event in events), len(events))
 
@@ -167,6 +177,14 @@ class Ledger:
             self._say(job.id, f"{actor} set it back from epoch {before.epoch} to {job.epoch}")
         if job.reached < before.reached:
             self._say(job.id, f"{actor} made it forget that it reached step {before.reached}")
+
+    def _place(self, actor: str, before: Job, job: Job) -> None:
+        """A job goes on where it began, unless it has waited for long enough."""
+        strange = before.environment_sha256 not in (None, self.environment_of(actor))
+        if strange and job.attempt > before.attempt:
+            waited = self.clock() - self.queued_at[job.id]
+            if waited < ENVIRONMENT_WAIT:
+                self._say(job.id, f"{actor}, of another environment, took it after {waited:.3f} s")
 
     def _lease(self, before: Job, job: Job) -> None:
         until = _seconds(job.lease_until)

@@ -65,6 +65,8 @@ class Plan:
     jobs: tuple[JobPlan, ...]
     limited: bool
     """Of the key's jobs one may be at work at a time."""
+    mixed: bool
+    """The machine of worker b has another numeric environment than that of worker a."""
     items: tuple[Item, ...]
 
     @classmethod
@@ -78,9 +80,9 @@ class Plan:
         whats = [*(random.choice(REQUESTS) for _ in range(asked)), *(random.choice(some) for _ in range(broken))]
         drawn = sorted((random.uniform(0, SECONDS), what, random.randrange(6), random.random()) for what in whats)
         items = [Item(number, *each) for number, each in enumerate(drawn)]
-        return cls(
-            seed, jobs, random.random() < 0.2, tuple(item for item in items if keep is None or item.number in keep)
-        )
+        limited, mixed = random.random() < 0.2, random.random() < 0.3
+        kept = tuple(item for item in items if keep is None or item.number in keep)
+        return cls(seed, jobs, limited, mixed, kept)
 
 
 def _job(random: Random) -> JobPlan:

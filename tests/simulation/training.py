@@ -17,9 +17,9 @@ STEPS: Final = 2
 Array = np.ndarray[Any, Any]
 
 
-def after(theta: Array, seed: int, steps: int) -> Array:
-    """The weights one step later: each number depends on every one of `theta` (P,)."""
-    digest = hashlib.sha256(theta.tobytes() + f"{seed} {steps}".encode()).digest()
+def after(theta: Array, seed: int, steps: int, place: str = "") -> Array:
+    """The weights one step later: each number depends on every one of `theta` (P,), and on where the step was done."""
+    digest = hashlib.sha256(theta.tobytes() + f"{seed} {steps} {place}".encode()).digest()
     return np.resize(np.frombuffer(digest, np.uint8), theta.shape).astype(theta.dtype) / np.float32(256)
 
 
@@ -33,12 +33,12 @@ def loss(theta: Array) -> float:
     return float(theta[0])
 
 
-def calm(seed: int, parameters: int, epochs: int) -> tuple[Array, list[float]]:
-    """The last weights of a run that nothing disturbs, and the loss after each epoch."""
+def calm(seed: int, parameters: int, epochs: int, place: str) -> tuple[Array, list[float]]:
+    """The last weights of a run that nothing disturbs, all of it in one place, and the loss after each epoch."""
     theta, losses = first(seed, parameters), []
     for epoch in range(epochs):
         for step in range(STEPS):
-            theta = after(theta, seed, epoch * STEPS + step + 1)
+            theta = after(theta, seed, epoch * STEPS + step + 1, place)
         losses.append(loss(theta))
     return theta, losses
 
@@ -48,6 +48,7 @@ def run(
     parameters: int,
     state: State | None,
     work: Callable[[int, int], None],
+    place: str,
 ) -> Iterator[Item]:
     """What `steepest.trainer.fit.fit` yields; `work` is called before each item with its epoch and step."""
     none = np.zeros((0, 0), np.float32)
@@ -67,7 +68,7 @@ def run(
     for epoch in range(begin[0], spec.epochs):
         for step in range(begin[1] if epoch == begin[0] else 0, STEPS):
             work(epoch + 1, step)
-            theta = after(theta, spec.seed, epoch * STEPS + step + 1)
+            theta = after(theta, spec.seed, epoch * STEPS + step + 1, place)
             if step + 1 < STEPS:
                 here = (epoch + 1, step + 1)
                 yield Progress(*here, STEPS, loss(theta), lambda here=here: snapshot(*here))  # type: ignore[misc]
@@ -75,7 +76,7 @@ def run(
         is_best = figure < best_figure
         if is_best:
             best, best_epoch, best_figure = theta, epoch + 1, figure
-        place = (epoch + 2, 0)
+        following = (epoch + 2, 0)
         yield EpochRecord(
             epoch + 1,
             figure,
@@ -86,7 +87,7 @@ def run(
             0.01,
             1.0,
             is_best,
-            lambda: snapshot(*place),  # noqa: B023
+            lambda: snapshot(*following),  # noqa: B023
         )
     yield Finished(spec.epochs, best_epoch, "epochs", theta, theta, best, first(spec.seed, parameters))
 

@@ -14,25 +14,25 @@ from typing import Any, Final, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from steepest.export import safetensors
-from steepest.export.model import Model
 from steepest.spec.errors import Conflict, NotFound, Unavailable
+from steepest.spec.outcome import Environment
 from steepest.spec.states import JobState
 from steepest.trainer.fit import Item as Record
 from steepest.trainer.network import Network
-from store import idempotency, jobs, orphans
+from store import idempotency, jobs
 from store.idempotency import StoredAnswer
 from store.models import DEFAULT_ACCOUNT
 from store.reconciler import Reconciler
 from store.settings import Settings
-from tests.invariants import violations
 from tests.simulation import training as standin
 from tests.simulation.broker import Broker, VirtualQueue
 from tests.simulation.faults import Armed, Fault, Faults, Stall
 from tests.simulation.home import home, in_place
-from tests.simulation.ledger import TERMINAL, Ledger
+from tests.simulation.judge import judge
+from tests.simulation.ledger import ENVIRONMENT_WAIT, TERMINAL, Ledger
 from tests.simulation.loop import Death, Fiber, Loop
 from tests.simulation.plan import REQUESTS, WORKERS, Item, JobPlan, Plan
+from tests.unit.store.world import ENVIRONMENT
 from worker import presence, runner
 from worker.identity import Identity
 from worker.lease import Lease
@@ -44,6 +44,7 @@ MEMORY: Final = 1000
 PATIENCE: Final = 1500.0
 """Virtual seconds after the last fault in which everything must have come to its end."""
 RECONCILE_SECONDS: Final = 7.0
+ELSEWHERE: Final = ENVIRONMENT.model_copy(update={"blas": "OpenBLAS Elsewhere"})
 
 
 @dataclass
@@ -90,10 +91,15 @@ class _Child(Process):
     """A worker's process, which the operating system does not know."""
 
     child: str = ""
+    environment_sha256: str = ""
 
     @property
     def name(self) -> str:
         return self.child
+
+    @property
+    def environments(self) -> frozenset[str]:
+        return frozenset({self.environment_sha256})
 
 
 @dataclass
@@ -126,6 +132,7 @@ class Simulation:
         self.ledger = Ledger(
             self.database, lambda: self.loop.now, LEASE, self.harmed, self.living, self.deletable, self.home.limited_key
         )
+        self.ledger.environment_of = lambda worker: self._environment_of(worker).sha256
         self.faults.committed, self.faults.harmed = self.ledger.committed, self.harmed.add
         self.broker = Broker(self.loop, Random(f"broker {plan.seed}"), self._sent)
         self.broker.log, self.broker.arrived = self._note, self._rouse
@@ -136,6 +143,7 @@ class Simulation:
             broker_url="memory://",
             lease_seconds=LEASE,
             worker_memory_bytes=MEMORY,
+            environment_wait_seconds=ENVIRONMENT_WAIT,
         )
         self.orders = [Order(number, job) for number, job in enumerate(plan.jobs)]
         mains = {letter: Main(letter) for letter in WORKERS}
@@ -192,7 +200,19 @@ class Simulation:
             if order.plan.kind == "diverges" and epoch == order.plan.epochs:
                 raise standin.diverged(epoch)
 
-        return standin.run(spec, self._network(spec).parameters, state, work)
+        return standin.run(spec, self.network(spec).parameters, state, work, self.environment.blas)
+
+    @property
+    def environment(self) -> Environment:
+        """Of the machine of the process that asks."""
+        return self._environment_of(self._actor())
+
+    def place(self, environment_sha256: str | None) -> str:
+        """Where steps are done in an environment."""
+        return (ELSEWHERE if environment_sha256 == ELSEWHERE.sha256 else ENVIRONMENT).blas
+
+    def _environment_of(self, worker: str) -> Environment:
+        return ELSEWHERE if self.plan.mixed and worker.startswith("worker-b") else ENVIRONMENT
 
     # A life.
 
@@ -207,12 +227,15 @@ class Simulation:
                 end = self.loop.now + PATIENCE
                 while not self.ledger.problems and not self._all_is_done():
                     if self.loop.now > end:
-                        self._say(f"after {PATIENCE:.0f} s without faults not all is over: {self._states()}")
+                        self.say(f"after {PATIENCE:.0f} s without faults not all is over: {self._states()}")
                     self._step()
                 if not self.ledger.problems:
-                    self._judge()
+                    for fiber in self.fibers:
+                        fiber.kill()
+                    self.faults.unwatched, self.acting = True, "judge"
+                    judge(self)
             except Exception as error:
-                self._say(f"{type(error).__name__}: {error}")
+                self.say(f"{type(error).__name__}: {error}")
             finally:
                 self.over = True
                 for fiber in self.fibers:
@@ -231,7 +254,7 @@ class Simulation:
     def _step(self) -> None:
         self.events += 1
         if not self.loop.step():
-            self._say("nothing is left to happen")
+            self.say("nothing is left to happen")
 
     def _spawn(self, name: str, main: Callable[[], None]) -> Fiber:
         fiber = Fiber(self.loop, name, main)
@@ -251,7 +274,8 @@ class Simulation:
     def _live(self, worker: Worker) -> None:
         name = worker.child
         identity = Identity(worker.main.name, ("cpu",), Path("/nowhere/drain"))
-        here: Any = _Child(self.settings, identity, self.database, self.queue, None, worker, child=name)  # type: ignore[arg-type]
+        where = self._environment_of(name).sha256
+        here: Any = _Child(self.settings, identity, self.database, self.queue, None, worker, name, where)  # type: ignore[arg-type]
         fiber = self.loop.running
         assert fiber is not None
         try:
@@ -298,11 +322,11 @@ class Simulation:
 
     def _sent(self, subject: str) -> None:
         if self.database.open:
-            self._say(f"{subject} is announced before the commit")
+            self.say(f"{subject} is announced before the commit")
         if subject not in self.ledger.jobs:
-            self._say(f"{subject} is announced, and there is no such job")
+            self.say(f"{subject} is announced, and there is no such job")
         elif self.ledger.jobs[subject].worker == self._actor():
-            self._say(f"{subject} is announced by the worker that still holds it")
+            self.say(f"{subject} is announced by the worker that still holds it")
 
     # The reconciler.
 
@@ -387,7 +411,7 @@ class Simulation:
             return
         except NotFound:
             if order.id not in self.deletable:
-                self._say(f"{order.id} is not found")
+                self.say(f"{order.id} is not found")
             order.gone = True
             return
         if name == "delete":
@@ -489,63 +513,10 @@ class Simulation:
             return False
         return all(job.status in TERMINAL for job in self.ledger.jobs.values())
 
-    def _judge(self) -> None:
-        """What must be true at the end of all."""
-        for fiber in self.fibers:
-            fiber.kill()
-        self.faults.unwatched = True
-        self.acting = "judge"
-        known = {order.id for order in self.orders if not order.gone}
-        for job_id in self.ledger.jobs.keys() - known:
-            self._say(f"nobody asked for {job_id}")
-        for order in self.orders:
-            self._judge_order(order)
-        for _ in range(3):
-            self.loop.now += 60.0
-            orphans.sweep(self.database)
-            orphans.remove(self.database)
-        for problem in violations(self.database):
-            self._say(problem)
-        left = self.database.rows("SELECT count(*) FROM blobs WHERE kept_until IS NOT NULL OR status <> 'complete'")
-        if left != [(0,)]:
-            self._say(f"{left[0][0]} blobs are left that nothing refers to")
-
-    def _judge_order(self, order: Order) -> None:
-        job = self.ledger.jobs.get(order.id or "")
-        if job is None:
-            if not order.gone and order.id not in self.deletable:
-                self._say(f"order {order.number} is lost")
-            return
-        (error,) = self.database.rows("SELECT error FROM jobs WHERE id = ?", job.id)[0]
-        allowed = {"diverges": ("diverged", "poison")}.get(order.plan.kind, ("poison",))
-        if job.status == "failed" and not any(f'"{code}"' in error for code in allowed):
-            self._say(f"{job.id} failed: {error}")
-        if order.plan.kind != "calm" and job.status == "succeeded":
-            self._say(f"{job.id} succeeded, and cannot")
-        plan, (_, resolved) = order.plan, self.home.spec(order.plan.epochs, 1.0, order.plan.seed)
-        network = self._network(resolved)
-        theta, losses = standin.calm(plan.seed, network.parameters, plan.epochs)
-        told = [row[0] for row in self.database.rows(
-            "SELECT training_loss FROM epochs WHERE job_id = ? ORDER BY epoch", job.id)]  # fmt: skip
-        if told != losses[: len(told)]:
-            self._say(f"{job.id}: its history is not that of a calm run")
-        if job.status != "succeeded":
-            return
-        if len(told) != plan.epochs or not job.bit_exact:
-            self._say(f"{job.id} succeeded with {len(told)} epochs")
-        data = self.home.prepared
-        (stored,) = self.database.rows(
-            "SELECT k.data FROM checkpoints c JOIN chunks k ON k.blob_id = c.blob_id WHERE c.job_id = ? AND c.is_last",
-            job.id,
-        )[0]
-        kept = safetensors.load(stored).theta
-        expected = Model(network, theta, resolved, data.preprocessing, data.target)
-        if kept.tobytes() != expected.theta.tobytes():
-            self._say(f"{job.id}: its weights are not those of a calm run")
-
     # Small things.
 
-    def _network(self, spec: Any) -> Network:
+    def network(self, spec: Any) -> Network:
+        """Of a job."""
         return Network.of(spec, self.home.prepared.training.X.shape[1], self.home.prepared.outputs)
 
     def _actor(self) -> str:
@@ -557,7 +528,8 @@ class Simulation:
     def _note(self, text: str) -> None:
         self.ledger.trace.append(f"{self.loop.now:.3f} {text}")
 
-    def _say(self, problem: str) -> None:
+    def say(self, problem: str) -> None:
+        """Something is wrong."""
         self.ledger.problems.append(problem)
 
 
@@ -593,7 +565,7 @@ class _Lease(Lease):
         world.loop.after(wait, self._look)
 
     def _hung(self) -> None:
-        self._world._say(f"{self._fiber.name} takes itself to hang")
+        self._world.say(f"{self._fiber.name} takes itself to hang")
 
 
 def simulate(seed: int, keep: tuple[int, ...] | None = None, events: int = EVENTS) -> Outcome:

@@ -195,14 +195,17 @@ def test_a_revoked_key_still_limits_what_it_submitted(world: World, datasets: di
     assert claimed(world) is None
 
 
+@pytest.mark.parametrize("choosy", [False, True])
 @pytest.mark.parametrize("bounded", [False, True])
-def test_the_choice_reads_indexes_alone(world: World, datasets: dict[str, str], *, bounded: bool) -> None:
+def test_the_choice_reads_indexes_alone(world: World, *, bounded: bool, choosy: bool) -> None:
     """No plan walks through all jobs, or sorts all that wait."""
     if not world.database.is_sqlite:
         pytest.skip("a table of a few rows is read whole there, index or not")
-    query = scheduling.best(SLOT, 100 if bounded else None)
+    query = scheduling.best(bounded=bounded, choosy=choosy)
+    slot = replace(SLOT, environments={"an environment"})
     with world.database.read() as session:
         bind = session.get_bind()
+        query = query.params(scheduling._values(session, slot, 100))
         compiled = query.compile(bind, compile_kwargs={"literal_binds": True})
         plan = [row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))]
     assert any("ix_jobs_queue" in line for line in plan)
