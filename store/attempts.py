@@ -7,9 +7,9 @@ nothing further; the job belongs to a later attempt, or is over.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, case, func, literal, select, true, update
+from sqlalchemy import ColumnElement, bindparam, case, func, literal, select, true, update
 from sqlalchemy.orm import Session
 
 from steepest.spec.errors import JobError, Poison
@@ -18,7 +18,7 @@ from steepest.spec.outcome import Environment, Result
 from steepest.spec.states import HELD, LEASE_EXPIRED, JobState
 from store import checkpoints, events
 from store.database import now
-from store.fence import Claim, FencedOff, fenced, guard
+from store.fence import HELD_BY, Claim, FencedOff, fenced, guard, token
 from store.models import JobRow
 from store.patience import MOST_FAILURES
 from store.transitions import move, to
@@ -41,6 +41,16 @@ __all__ = [
     "state",
     "tell",
 ]
+
+# Asked several times a second by each attempt, and therefore put together once.
+_STATE: Final = select(JobRow.status).where(HELD_BY)
+_RENEWAL: Final = (
+    update(JobRow)
+    .where(HELD_BY)
+    .values(lease_until=bindparam("until"))
+    .returning(JobRow.status)
+    .execution_options(synchronize_session=False)
+)
 
 
 @dataclass(frozen=True)
@@ -84,19 +94,13 @@ def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> C
 
 def renew(session: Session, claim: Claim, lease_seconds: float) -> JobState | None:
     """Extend the lease; the job's state, from which the worker learns that it shall stop. None: fenced off."""
-    statement = (
-        update(JobRow)
-        .where(guard(claim))
-        .values(lease_until=now(session) + timedelta(seconds=lease_seconds))
-        .returning(JobRow.status)
-        .execution_options(synchronize_session=False)
-    )
-    return session.scalars(statement).one_or_none()
+    until = now(session) + timedelta(seconds=lease_seconds)
+    return session.scalars(_RENEWAL, {**token(claim), "until": until}).one_or_none()
 
 
 def state(session: Session, claim: Claim) -> JobState | None:
     """The job's state, by a read that takes no lock: cheap enough to ask a few times a second. None: fenced off."""
-    return session.scalars(select(JobRow.status).where(guard(claim))).one_or_none()
+    return session.scalars(_STATE, token(claim)).one_or_none()
 
 
 def start(session: Session, claim: Claim, environment: Environment, *, anew: bool = False) -> Environment:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, update
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, update
 from sqlalchemy.orm import Session
 
 from steepest.spec.states import HELD, JobState
@@ -35,9 +35,25 @@ class Claim:
         return self.job.account_id
 
 
+_IS_HELD: Final = JobRow.status.in_(sorted(HELD))
+
+
+def _held_by(job_id: str | BindParameter[str], attempt: int | BindParameter[int]) -> ColumnElement[bool]:
+    return and_(JobRow.id == job_id, JobRow.attempt == attempt, _IS_HELD)
+
+
+HELD_BY: Final = _held_by(bindparam("held_job"), bindparam("by_attempt"))
+"""As `guard`, for statements that are put together once: the claim comes with the parameters of `token`."""
+
+
+def token(claim: Claim) -> dict[str, Any]:
+    """The parameters of `HELD_BY`."""
+    return {"held_job": claim.job_id, "by_attempt": claim.attempt}
+
+
 def guard(claim: Claim) -> ColumnElement[bool]:
     """True of the claimed job for as long as this attempt holds it."""
-    return and_(JobRow.id == claim.job_id, JobRow.attempt == claim.attempt, JobRow.status.in_(sorted(HELD)))
+    return _held_by(claim.job_id, claim.attempt)
 
 
 class Held(NamedTuple):
@@ -50,20 +66,21 @@ class Held(NamedTuple):
     last_event: int
 
 
+_FENCED: Final = (
+    update(JobRow)
+    .where(HELD_BY)
+    .returning(JobRow.id, JobRow.account_id, JobRow.status, JobRow.epoch, JobRow.last_event)
+    .execution_options(synchronize_session=False)
+)
+
+
 def fenced(session: Session, claim: Claim, values: Mapping[str, Any]) -> Held:
     """Update the job's row, and with it lock it, so that the rest of the transaction is fenced too.
 
     Raises:
         FencedOff: the attempt no longer holds the job.
     """
-    statement = (
-        update(JobRow)
-        .where(guard(claim))
-        .values(dict(values))
-        .returning(JobRow.id, JobRow.account_id, JobRow.status, JobRow.epoch, JobRow.last_event)
-        .execution_options(synchronize_session=False)
-    )
-    row = session.execute(statement).one_or_none()
+    row = session.execute(_FENCED.values(dict(values)), token(claim)).one_or_none()
     if row is None:
         raise FencedOff(f"attempt {claim.attempt} no longer holds {claim.job_id}")
     return Held(*row)

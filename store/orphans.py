@@ -1,5 +1,7 @@
 """Blobs that nothing refers to: how they are recognised, marked, and removed a little at a time."""
 
+from functools import cache
+
 from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -9,6 +11,7 @@ from store.models import BlobRow, BlobState, CheckpointRow, ChunkRow, Computatio
 _CHUNKS_PER_TRANSACTION = 32
 
 
+@cache
 def in_use() -> ColumnElement[bool]:
     """True of a blob that something refers to."""
     return or_(

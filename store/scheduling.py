@@ -126,7 +126,7 @@ def best(*, bounded: bool, choosy: bool) -> Select[str]:
 
 def waits(session: Session, device: str) -> str | None:
     """The id of some job that waits for this device; None when none does."""
-    return session.scalars(select(JobRow.id).where(*_waiting(JobRow, device)).limit(1)).one_or_none()
+    return session.scalars(_WAITS, {"device": device}).one_or_none()
 
 
 def pending(session: Session, account_id: str, most: int) -> int:
@@ -192,6 +192,9 @@ def _fits(row: type[JobRow], *, bounded: bool, choosy: bool) -> ColumnElement[bo
     began_here = row.environment_sha256.is_(None) | row.environment_sha256.in_(offered)
     waited = row.queued_at.is_(None) | (row.queued_at <= bindparam("queued_before", type_=UtcTime()))
     return and_(small, began_here | waited)
+
+
+_WAITS: Final = select(JobRow.id).where(*_waiting(JobRow, _DEVICE)).limit(1)
 
 
 def _values(session: Session, slot: Slot, free_bytes: int | None) -> dict[str, Any]:

@@ -316,7 +316,7 @@ class Simulation:
             self._note(f"{here.name} gave up: the database is away")
 
     def _rouse(self) -> None:
-        for worker in self.workers:
+        for worker in self.random.sample(self.workers, len(self.workers)):
             if worker.idle and worker.fiber is not None:
                 worker.fiber.unpark()
 

@@ -70,6 +70,20 @@ def test_the_environment_of_the_first_attempt_stays(world: World) -> None:
     elsewhere = ENVIRONMENT.model_copy(update={"blas": "OpenBLAS Sandybridge"})
     with world.database.write() as session:
         assert attempts.start(session, second, elsewhere) == ENVIRONMENT
+    assert world.job(first.job_id).environment_sha256 == ENVIRONMENT.sha256
+
+
+def test_who_begins_anew_begins_where_it_is(world: World) -> None:
+    """Nothing of the earlier attempt goes into the weights, so its environment says nothing of them."""
+    first = world.running()
+    with world.database.write() as session:
+        attempts.start(session, first, ENVIRONMENT)
+        attempts.release(session, first)
+    second = world.claim(first.job_id)
+    elsewhere = ENVIRONMENT.model_copy(update={"blas": "OpenBLAS Sandybridge"})
+    with world.database.write() as session:
+        assert attempts.start(session, second, elsewhere, anew=True) == elsewhere
+    assert world.job(first.job_id).environment_sha256 == elsewhere.sha256
 
 
 def test_a_finished_job_keeps_its_result_and_lets_go_of_what_only_an_attempt_needs(world: World) -> None:

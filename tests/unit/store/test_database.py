@@ -198,6 +198,7 @@ IMPOSSIBLE = [
     "UPDATE jobs SET epoch = -1",
     "UPDATE jobs SET step = -1",
     "UPDATE jobs SET epochs = 0",
+    "UPDATE jobs SET result = '{}'",
     "UPDATE jobs SET account_id = 'acc_nobody'",
     "UPDATE events SET number = 0",
     "UPDATE events SET status = 'dancing'",

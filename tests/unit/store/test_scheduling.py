@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -14,7 +15,7 @@ from store.database import Database, now
 from store.fence import Claim
 from store.models import DEFAULT_ACCOUNT, AccountRow, JobRow, KeyRow
 from store.scheduling import MOST_AHEAD, Slot
-from tests.unit.store.world import LEASE, World, resolved
+from tests.unit.store.world import ENVIRONMENT, LEASE, World, resolved
 
 ERROR = Diverged("The loss became NaN.", epoch=1, step=1, layer="layers.0").error()
 SLOT = Slot("cpu", "worker:1", "worker:")
@@ -193,6 +194,54 @@ def test_a_revoked_key_still_limits_what_it_submitted(world: World, datasets: di
         session.get_one(KeyRow, key_id).revoked_at = world.clock.at
     claim(world)
     assert claimed(world) is None
+
+
+def begun_elsewhere(world: World, dataset: str, **fields: Any) -> str:
+    """A job that began in `ENVIRONMENT` and waits again."""
+    job_id = submit(world, dataset, **fields)
+    with world.database.write() as session:
+        claim = attempts.claim(session, job_id, "another:1", LEASE)
+        assert claim is not None
+        attempts.start(session, claim, ENVIRONMENT)
+        attempts.release(session, claim)
+    return job_id
+
+
+def test_a_job_waits_for_a_worker_of_the_environment_that_it_began_in(world: World, datasets: dict[str, str]) -> None:
+    dataset = datasets[DEFAULT_ACCOUNT]
+    here = replace(SLOT, environments={"one", ENVIRONMENT.sha256}, environment_wait_seconds=60)
+    elsewhere = replace(here, environments={"one", "two"})
+    first, second = (begun_elsewhere(world, dataset, priority=1) for _ in range(2))
+    fresh = submit(world, dataset)
+    assert claimed(world, elsewhere) == fresh
+    assert claimed(world, elsewhere) is None
+    assert claimed(world, here) == first
+    world.clock.forward(59)
+    assert claimed(world, elsewhere) is None
+    world.clock.forward(1)
+    assert claimed(world, elsewhere) == second
+
+
+def test_the_wait_begins_anew_with_each_return_to_the_queue(world: World, datasets: dict[str, str]) -> None:
+    job_id = begun_elsewhere(world, datasets[DEFAULT_ACCOUNT])
+    elsewhere = replace(SLOT, environments={"one"}, environment_wait_seconds=60)
+    with world.database.write() as session:
+        jobs.pause(session, DEFAULT_ACCOUNT, job_id)
+    world.clock.forward(100)
+    with world.database.write() as session:
+        jobs.resume(session, DEFAULT_ACCOUNT, job_id)
+    assert claimed(world, elsewhere) is None
+    world.clock.forward(60)
+    assert claimed(world, elsewhere) == job_id
+
+
+def test_memory_and_environment_are_asked_for_together(world: World, datasets: dict[str, str]) -> None:
+    dataset = datasets[DEFAULT_ACCOUNT]
+    slot = replace(SLOT, memory_bytes=10, environments={"one"}, environment_wait_seconds=60)
+    begun_elsewhere(world, dataset, memory=5)
+    submit(world, dataset, memory=50)
+    fits = submit(world, dataset, memory=5)
+    assert [claimed(world, slot) for _ in range(2)] == [fits, None]
 
 
 @pytest.mark.parametrize("choosy", [False, True])

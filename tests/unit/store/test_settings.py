@@ -67,6 +67,7 @@ def test_everything_is_kept_unless_a_number_of_days_is_given() -> None:
         ("PORT", "70000", "a port number"),
         ("LEASE_SECONDS", "0.5", "at least 1"),
         ("LEASE_SECONDS", "nan", "at least 1"),
+        ("ENVIRONMENT_WAIT_SECONDS", "-1", "at least 0"),
         ("UPLOAD_BYTES", "8 GiB", "a whole number"),
         ("THREADS", "0", "at least 1"),
         ("DATABASE_URL", "mysql://root:secret@db/x", "postgresql://"),

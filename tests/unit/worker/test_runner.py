@@ -2,7 +2,8 @@
 
 import errno
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 import steepest
-from steepest.run import numeric_environment
+from steepest.run import limited_threads, numeric_environment, numeric_environments
 from steepest.spec.errors import Unavailable
 from steepest.spec.outcome import Environment
 from steepest.spec.states import JobState
@@ -22,7 +23,7 @@ from store import attempts, blobs
 from store.database import Database
 from store.models import DEFAULT_ACCOUNT, BlobRow, CheckpointRow, ChunkRow, JobRow
 from tests.unit.worker.conftest import Desk, Hook, at_epoch, calm_weights, table
-from worker import runner, saving, training
+from worker import process, runner, saving, training
 
 
 def test_a_job_gets_the_weights_that_the_library_gives(desk: Desk, dataset: str) -> None:
@@ -283,6 +284,48 @@ def test_another_numeric_environment_is_said(
     assert (job.status, job.bit_exact) == (JobState.SUCCEEDED, False)
     assert job.environment is not None
     assert job.environment.blas != "another"
+
+
+def test_a_job_waits_for_a_worker_of_its_environment_and_then_goes_on_with_any(
+    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = desk.submit(dataset)
+    before_each(at_epoch(3, desk.here.drain.ask))
+    runner.run(desk.here, job_id)
+    desk.restart()
+
+    def others(device: str) -> list[Environment]:
+        return [each.model_copy(update={"blas": "another"}) for each in numeric_environments(device)]
+
+    monkeypatch.setattr(process, "numeric_environments", others)
+    runner.run(desk.here, job_id)
+    assert (desk.job(job_id).status, desk.job(job_id).attempt) == (JobState.QUEUED, 1)
+    object.__setattr__(desk.here.settings, "environment_wait_seconds", 0.0)
+    runner.run(desk.here, job_id)
+    assert (desk.job(job_id).status, desk.job(job_id).attempt) == (JobState.SUCCEEDED, 2)
+
+
+def test_a_job_keeps_its_number_of_threads(
+    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine with more cores goes on with as many as the first one had."""
+    few: list[int] = []
+    wanted = Engine("numpy", 16)
+    monkeypatch.setattr(training, "choose", lambda *_, **__: wanted)
+    job_id = desk.submit(dataset)
+    before_each(at_epoch(3, desk.here.drain.ask))
+    with monkeypatch.context() as smaller:
+        smaller.setattr(training, "choose", lambda *_, **__: replace(wanted, threads=1))
+        runner.run(desk.here, job_id)
+    desk.restart()
+
+    def noted(engine: Engine) -> AbstractContextManager[Engine]:
+        few.append(engine.threads)
+        return limited_threads(engine)
+
+    monkeypatch.setattr(training, "limited_threads", noted)
+    runner.run(desk.here, job_id)
+    assert (few, desk.job(job_id).bit_exact) == ([1], True)
 
 
 def drained_and_resumed(desk: Desk, dataset: str, before_each: Hook, between: Callable[[], None]) -> JobRow:
