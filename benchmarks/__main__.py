@@ -25,6 +25,7 @@ MEASUREMENTS: Final = {
     "startup": "seconds and memory from nothing to a first epoch",
     "calls": "what a call of train costs beyond its epochs",
     "overhead": "what a service adds to a job of a second",
+    "checkpoints": "what a checkpoint costs beside thirty seconds of training",
     "predictions": "what predictions over HTTP cost beside an empty request",
     "gpu": "W3 to W6 and a wide network on a GPU",
     "ingest": "reading a CSV file beside pandas, polars and pyarrow",

@@ -7,7 +7,7 @@ What nobody came for goes the way of `orphans`. Two uploads of the same bytes en
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -32,8 +32,14 @@ KEPT: Final = timedelta(minutes=10)
 """How long an unfinished upload, or a blob that nothing refers to, is left alone after its last sign of life."""
 
 
-def write(database: Database, account_id: str, chunks: Iterable[bytes], limit: int | None = None) -> BlobRow:
-    """Store the bytes of `chunks`, 1 MiB and one short transaction at a time.
+TOGETHER: Final = 8
+"""Rows of one transaction, where the bytes are at hand: each commit waits for the disk."""
+
+
+def write(
+    database: Database, account_id: str, chunks: Iterable[bytes | memoryview], limit: int | None = None
+) -> BlobRow:
+    """Store the bytes of `chunks`, in rows of 1 MiB and by short transactions.
 
     The blob is complete and nothing refers to it yet: `hold` it in the transaction that does.
 
@@ -46,18 +52,19 @@ def write(database: Database, account_id: str, chunks: Iterable[bytes], limit: i
     Raises:
         RequestTooLarge: `chunks` gives more than `limit`. What was stored of them is given up, as after any exception.
     """
-    pieces = _pieces(chunks, limit)
-    first = next(pieces, b"")
-    if len(first) < CHUNK:
-        return _write_small(database, account_id, first)
+    batches = _batches(chunks, limit)
+    pieces = next(batches, [b""])
+    if len(pieces[0]) < CHUNK:
+        return _write_small(database, account_id, pieces[0])
     blob_id = _begin(database, account_id)
     try:
-        digest, size, piece = hashlib.sha256(), 0, first
-        while piece:
-            digest.update(piece)
-            _append(database, account_id, blob_id, size // CHUNK, piece)
-            size += len(piece)
-            piece = next(pieces, b"")
+        digest, size = hashlib.sha256(), 0
+        while pieces:
+            _append(database, account_id, blob_id, size // CHUNK, pieces)
+            for piece in pieces:
+                digest.update(piece)
+                size += len(piece)
+            pieces = next(batches, [])
         return _complete(database, account_id, blob_id, size, digest.hexdigest())
     except BaseException:
         with database.write() as session:
@@ -118,21 +125,36 @@ def read_all(database: Database, blob: BlobRow) -> bytes:
     return b"".join(BlobReader(database, blob).pieces())
 
 
-def _pieces(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
-    """The same bytes in pieces of exactly `CHUNK`, but for the last; nothing for nothing."""
-    pending, total = bytearray(), 0
+def _batches(chunks: Iterable[bytes | memoryview], limit: int | None) -> Iterator[list[bytes]]:
+    """The same bytes in pieces of exactly `CHUNK`, but for the last; nothing for nothing.
+
+    In one batch come up to `TOGETHER` that are at hand: for the next element of `chunks` one may have to wait.
+    """
+    pending, ready, total = bytearray(), list[bytes](), 0
     for chunk in chunks:
-        total += len(chunk)
+        view = memoryview(chunk)
+        total += len(view)
         if limit is not None and total > limit:
             raise RequestTooLarge(f"The body is over the limit of {limit:,} bytes.", limit=limit)
-        view = memoryview(chunk)
-        for start in range(0, len(chunk), CHUNK):  # a long one is not doubled in memory
-            pending += view[start : start + CHUNK]
-            if len(pending) >= CHUNK:
-                yield bytes(pending[:CHUNK])
-                del pending[:CHUNK]
+        start = 0
+        while start < len(view):
+            end = start + CHUNK - len(pending)
+            if pending or end > len(view):
+                pending += view[start:end]
+            else:  # copied once, not twice
+                ready.append(bytes(view[start:end]))
+            if len(pending) == CHUNK:
+                ready.append(bytes(pending))
+                pending.clear()
+            if len(ready) == TOGETHER:
+                yield ready
+                ready = []
+            start = end
+        if ready:
+            yield ready
+            ready = []
     if pending:
-        yield bytes(pending)
+        yield [bytes(pending)]
 
 
 def _begin(database: Database, account_id: str) -> str:
@@ -150,7 +172,7 @@ def _begin(database: Database, account_id: str) -> str:
     return row.id
 
 
-def _append(database: Database, account_id: str, blob_id: str, number: int, piece: bytes) -> None:
+def _append(database: Database, account_id: str, blob_id: str, number: int, pieces: Sequence[bytes]) -> None:
     with database.write() as session:
         alive = (
             update(BlobRow)
@@ -160,12 +182,15 @@ def _append(database: Database, account_id: str, blob_id: str, number: int, piec
         )
         if session.scalars(alive).one_or_none() is None:
             raise Unavailable("The upload stood still for too long and was given up; send it again.")
-        _insert_chunk(session, account_id, blob_id, number, piece)
+        _insert_chunks(session, account_id, blob_id, number, pieces)
 
 
-def _insert_chunk(session: Session, account_id: str, blob_id: str, number: int, piece: bytes) -> None:
-    place = {"account_id": account_id, "blob_id": blob_id, "number": number}
-    session.execute(insert(ChunkRow).values(**place, crc32=zlib.crc32(piece), data=piece))
+def _insert_chunks(session: Session, account_id: str, blob_id: str, first: int, pieces: Sequence[bytes]) -> None:
+    blob = {"account_id": account_id, "blob_id": blob_id}
+    session.execute(
+        insert(ChunkRow.__table__),  # type: ignore[arg-type]  # a plain table: no objects to make
+        [blob | {"number": first + i, "crc32": zlib.crc32(piece), "data": piece} for i, piece in enumerate(pieces)],
+    )
 
 
 def _complete(database: Database, account_id: str, blob_id: str, size: int, sha256: str) -> BlobRow:
@@ -206,7 +231,7 @@ def _write_small(database: Database, account_id: str, data: bytes) -> BlobRow:
         session.add(row)
         session.flush()
         if data:
-            _insert_chunk(session, account_id, row.id, 0, data)
+            _insert_chunks(session, account_id, row.id, 0, [data])
         return row
 
     return _once(database, account_id, sha256, insert_whole)

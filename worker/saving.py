@@ -5,8 +5,9 @@ that led there. What a death leaves in between is referred to by nothing, and sw
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from tempfile import TemporaryFile
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +28,7 @@ from steepest.run.code import code
 from steepest.spec.errors import JobError
 from steepest.spec.figures import EvaluationResult
 from steepest.spec.outcome import Environment
-from steepest.trainer.fit import Finished
+from steepest.trainer.fit import EpochRecord, Finished, Progress
 from steepest.trainer.initializers import initial
 from steepest.trainer.network import Network
 from steepest.trainer.start import Start
@@ -39,6 +40,7 @@ from store.database import Database
 from worker.attempt import persist, through_outage
 from worker.lease import Lease, Stop, Stopped
 from worker.recorder import Recorder
+from worker.rhythm import Rhythm
 
 log = structlog.get_logger(__name__)
 
@@ -87,13 +89,11 @@ class Saver:
         self._lease = lease
         self._data = data
         self._network = network
-        self._clock = clock
         self._find_start = find_start
         self.start: Start | None = None
         """Where the attempt begins, if it begins at the weights of another job."""
         asked = claim.job.spec.checkpoint_every.seconds
-        self._every = min(asked, SOON_SECONDS) if claim.job.failures else asked
-        self._saved_at = clock()
+        self._rhythm = Rhythm(min(asked, SOON_SECONDS) if claim.job.failures else asked, clock)
         self._best_epoch: int | None = None
         """The epoch of the best weights that are stored; None when none are."""
 
@@ -108,7 +108,7 @@ class Saver:
         if state is None:
             self.start = self._find_start()
         # A job that fails at once keeps these.
-        begun = self._write(safetensors.dump(self._model(self._initial()))) if state is None else None
+        begun = self._write(lambda: safetensors.pieces(self._model(self._initial()))) if state is None else None
 
         def start(session: Session) -> Environment:
             first = self._start(session, environment, state, damaged, split)
@@ -123,28 +123,26 @@ class Saver:
             log.warning("environment_differs", first=first.model_dump(), this=environment.model_dump())
         return state, first == environment
 
-    @property
-    def is_due(self) -> bool:
-        """Whether it is time for a checkpoint."""
-        return self._clock() - self._saved_at >= self._every
+    def is_due(self, item: Progress | EpochRecord) -> bool:
+        """Whether it is time for a checkpoint; to be asked of all that the trainer yields."""
+        return self._rhythm.is_due(item)
 
     def checkpoint(self, state: State, recorder: Recorder, *, resumable: bool = True) -> None:
         """Store a state to go on from, with the epochs that led there, and the best weights if they are new."""
-        stored = self._stored(
-            _Place(state.epoch - 1, state.step, "last", state.theta[0]), state.best_epoch, state.best[0]
-        )
-        state_blob_id = self._write(tensors.save(state.to_arrays())) if resumable else None
+        place = _Place(state.epoch - 1, state.step, "last", state.theta[0])
+        with self._rhythm.saving():
+            stored = self._stored(place, state.best_epoch, state.best[0])
+            state_blob_id = self._write(lambda: safetensors.written(state.to_arrays())) if resumable else None
 
-        def write(session: Session) -> None:
-            recorder.write(session)
-            for (epoch, step), (kinds, blob_id) in stored.items():
-                here = "last" in kinds
-                checkpoints.save(session, self._claim, epoch, step, kinds, blob_id, state_blob_id if here else None)
+            def write(session: Session) -> None:
+                recorder.write(session)
+                for (epoch, step), (kinds, blob_id) in stored.items():
+                    here = "last" in kinds
+                    checkpoints.save(session, self._claim, epoch, step, kinds, blob_id, state_blob_id if here else None)
 
-        persist(self._database, self._lease, write)
+            persist(self._database, self._lease, write)
         recorder.written()
         self._best_epoch = state.best_epoch
-        self._saved_at = self._clock()
         log.info("checkpoint_saved", epoch=state.epoch - 1, step=state.step)
 
     def last_words(self, state: State, recorder: Recorder, why: Stop) -> None:
@@ -271,7 +269,8 @@ class Saver:
         for place in places:
             position = (place.epoch, place.step)
             if position not in stored:
-                stored[position] = (set(), self._write(safetensors.dump(self._model(place.theta))))
+                model = self._model(place.theta)
+                stored[position] = (set(), self._write(partial(safetensors.pieces, model)))
             stored[position][0].add(place.kind)
         return stored
 
@@ -283,9 +282,9 @@ class Saver:
         drawn: Weights = initial(self._network, spec.initializer, spec.seed, np.dtype(spec.precision))[0]
         return drawn
 
-    def _write(self, content: bytes) -> str:
+    def _write(self, pieces: Callable[[], Iterator[bytes | memoryview]]) -> str:
         """Store bytes, which nothing refers to yet; the blob's id."""
-        return through_outage(self._lease, lambda: blobs.write(self._database, self._claim.account_id, [content]).id)
+        return through_outage(self._lease, lambda: blobs.write(self._database, self._claim.account_id, pieces()).id)
 
     def _model(self, theta: Weights) -> Model:
         return Model(self._network, theta, self._claim.job.resolved_spec, self._data.preprocessing, self._data.target)

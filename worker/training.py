@@ -111,7 +111,7 @@ class Training:
             if self._lease.may_write:
                 saver.last_words(item.state(), recorder, stopped.why)
             raise
-        if saver.is_due:
+        if saver.is_due(item):
             saver.checkpoint(item.state(), recorder)
 
     def _look(self) -> None:

@@ -210,7 +210,7 @@ class Life:
         monkeypatch.setattr(recorder, "EVERY_SECONDS", -1.0)
         # None at the last epoch: the end of the job has to clear a state away.
         monkeypatch.setattr(Saver, "checkpoint", _only_before(EPOCHS, Saver.checkpoint))
-        monkeypatch.setattr(Saver, "is_due", True)
+        monkeypatch.setattr(Saver, "is_due", lambda *_: True)
 
 
 def _only_before(epoch: int, checkpoint: Callable[..., None]) -> Callable[..., None]:

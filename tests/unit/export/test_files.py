@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import numpy as tensors
 from safetensors import safe_open
 
 from steepest.data.table import Table
@@ -92,6 +93,25 @@ def test_safetensors_has_the_names_of_the_contract(make: Make, mixed: Table, tmp
     assert json.loads(metadata["spec"])["precision"] == "float32"
     assert [feature["name"] for feature in json.loads(metadata["preprocessing"])["features"]] == ["colour", "size"]
     assert json.loads(metadata["target"])["labels"] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64", "uint8", "uint64", "bool"])
+def test_the_library_reads_what_is_written_piece_by_piece(dtype: str) -> None:
+    """And it would itself write the same bytes, where there is no metadata."""
+    random = np.random.default_rng(3)
+    arrays = {
+        "wide": random.normal(size=(3, 2)),
+        "b": random.normal(size=(5, 7)).astype(dtype),
+        "a": np.zeros((0, 4), dtype),
+        "turned": np.arange(6).reshape(2, 3).T.astype(dtype),
+    }
+    content = b"".join(safetensors.written(arrays))
+    found = tensors.load(content)
+    assert set(found) == set(arrays)
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        assert np.array_equal(found[name], array)
+    assert content == tensors.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 
 def test_npz_has_the_names_of_the_contract(make: Make, mixed: Table) -> None:

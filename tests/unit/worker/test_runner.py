@@ -19,6 +19,7 @@ from steepest.spec.outcome import Environment
 from steepest.spec.states import JobState
 from steepest.trainer.engines import choice
 from steepest.trainer.engines.choice import Engine
+from steepest.trainer.fit import EpochRecord
 from store import attempts, blobs
 from store.database import Database
 from store.models import DEFAULT_ACCOUNT, BlobRow, CheckpointRow, ChunkRow, JobRow
@@ -97,7 +98,7 @@ def test_a_damaged_checkpoint_is_not_used(
     """But the one before it; where that is damaged too, the job begins anew."""
     calm = calm_weights(desk, dataset)
     job_id = desk.submit(dataset)
-    monkeypatch.setattr(saving.Saver, "is_due", True)
+    monkeypatch.setattr(saving.Saver, "is_due", lambda *_: True)
     before_each(at_epoch(4, desk.here.drain.ask))
     runner.run(desk.here, job_id)
     with desk.here.database.write() as session:
@@ -383,5 +384,6 @@ def test_the_attempt_after_a_failure_checkpoints_soon(desk: Desk, dataset: str, 
         session.execute(update(JobRow).where(JobRow.id == job_id).values(failures=1))
         claim = attempts.claim(session, job_id, "w", 15.0)
     assert claim is not None
-    saver = saving.Saver(desk.here.database, claim, None, None, None, clock=lambda: 0.0)  # type: ignore[arg-type]  # unused
-    assert saver._every == saving.SOON_SECONDS
+    now = iter((0.0, saving.SOON_SECONDS))
+    saver = saving.Saver(desk.here.database, claim, None, None, None, clock=lambda: next(now))  # type: ignore[arg-type]  # unused
+    assert saver.is_due(EpochRecord(1, 0.5, None, "accuracy", 0.5, None, 0.01, 1.0, False, state=None))  # type: ignore[arg-type]  # unused
