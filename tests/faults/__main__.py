@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import structlog
@@ -21,9 +22,10 @@ from steepest.spec.errors import Unavailable
 from steepest.spec.states import JobState
 from store.database import Database, now
 from store.models import JobRow
-from tests.faults import judge, recovery
+from tests.faults import judge
 from tests.faults.clients import Client, History, User
 from tests.faults.injector import Injector
+from tests.faults.recovery import Waiting
 from tests.faults.shapes import shapes, table
 from tests.faults.stacks import Embedded, Services, left_behind, running
 from tests.faults.watcher import Watcher
@@ -34,7 +36,6 @@ USERS = 8
 SETTLE_SECONDS = 240.0
 LEAST_CHAOS_SECONDS = 20.0
 LONG_RUN_SECONDS = 300.0
-KILLS_OF_CHILDREN, KILLS_OF_MAINS = 20, 10
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -90,14 +91,11 @@ def _run(stack: Embedded | Services, seconds: float, seed: int, began: float) ->
         specs = shapes(_dataset(client, 1_000), _dataset(client, 8_000))
         known, calm = _calm(client, database, specs)
         print(f"Calm after {time.monotonic() - began:.0f} s: { ({name: each.epochs for name, each in calm.items()}) }")
-        recovered = {}
         if seconds >= LONG_RUN_SECONDS:
-            for part, kills in (("child", KILLS_OF_CHILDREN), ("main", KILLS_OF_MAINS)):
-                job_id, recovered[part] = recovery.measure(
-                    stack, client, database, specs["many short epochs"], part, kills
-                )
-                known.add(job_id)
-                _print_recovery(part, recovered[part])
+            waits = Waiting(stack, client, database, specs["many short epochs"], specs["long epochs"]).measure()
+            known |= waits.jobs
+            for what, found in waits.seconds.items():
+                _print_waits(what, found)
         chaos = max(LEAST_CHAOS_SECONDS, seconds - (time.monotonic() - began))
         watcher, injector = Watcher(database), Injector(stack, database, seed)
         clients = [Client(stack.url, stack.key, history) for _ in range(USERS)]
@@ -161,10 +159,8 @@ def _settle(users: list[User], database: Database) -> list[str]:
     return [f"{job_id} is {status.value} {SETTLE_SECONDS:g} s after the last fault" for job_id, status in held]
 
 
-def _print_recovery(part: str, seconds: list[float]) -> None:
-    ordered = sorted(seconds)
-    middle, late = ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-    print(f"Killed {part}, running again: median {middle:.2f} s, 99 % {late:.2f} s, {len(ordered)} kills", flush=True)
+def _print_waits(what: str, seconds: list[float]) -> None:
+    print(f"  {what:<42}median {median(seconds):.2f} s, longest {max(seconds):.2f} s, of {len(seconds)}", flush=True)
 
 
 def _print(injector: Injector, history: History, verdict: judge.Verdict) -> None:

@@ -25,6 +25,7 @@ PAUSE_SECONDS = (0.3, 1.5)
 PATIENCE = 3.0
 """Seconds for which a fault waits for somebody whom it can hit."""
 HOUR = 3_600
+RESTART_SECONDS = 10.0
 SLACK_BYTES = 8 << 20
 """What a process short of memory may still take."""
 
@@ -50,6 +51,7 @@ class Injector:
         self.skipped: dict[str, str] = {}
         """Kinds that are impossible here, and why."""
         self._lasting: list[threading.Thread] = []
+        self._frozen: threading.Thread | None = None
         self._bag = self._kinds()
 
     @property
@@ -84,8 +86,9 @@ class Injector:
             ("SIGTERM API", lambda: kill("api", signal.SIGTERM)),
             ("SIGKILL reconciler", lambda: kill("reconciler")),
             ("SIGKILL broker", lambda: kill("broker")),
-            ("SIGSTOP worker past its lease", self._freeze),
+            *[("SIGSTOP worker past its lease", self._freeze)] * 5,
             ("SIGTERM worker", lambda: kill("worker", signal.SIGTERM)),
+            ("rolling restart", self._restart_all),
             ("memory exhausted", self._starve),
             *[("damaged checkpoint", self._damage)] * 2,
         ]
@@ -111,6 +114,22 @@ class Injector:
         pid = self._choose.choice(pids)
         os.kill(pid, number)
         return f"{part} {pid}"
+
+    def _restart_all(self) -> str:
+        """As a deploy does: each process that there is ends by SIGTERM, and the next only when its successor runs."""
+        for part in ("api", "reconciler", "worker"):
+            for pid in self._stack.mains(part):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+                    deadline = time.monotonic() + RESTART_SECONDS
+                    while time.monotonic() < deadline and self._under_way(part, pid):
+                        time.sleep(0.1)
+        return "all"
+
+    def _under_way(self, part: str, pid: int) -> bool:
+        """Whether the old one is still there, or no new one yet."""
+        mains = self._stack.mains(part)
+        return pid in mains or not mains
 
     def _kill_supervisor(self) -> str:
         self._stack.kill_supervisor()
@@ -139,12 +158,12 @@ class Injector:
 
     def _freeze(self) -> str | None:
         mains = self._stack.mains("worker")
-        if not mains or any(thread.is_alive() for thread in self._lasting):
+        if not mains or (self._frozen is not None and self._frozen.is_alive()):
             return None
         main = self._choose.choice(mains)
         pids = [main, *self._stack.below(main)]
         self._each(pids, signal.SIGSTOP)
-        self._later(LEASE_SECONDS * 1.5, lambda: self._each(pids, signal.SIGCONT))
+        self._frozen = self._later(LEASE_SECONDS * 1.5, lambda: self._each(pids, signal.SIGCONT))
         return f"worker {main}"
 
     def _starve(self) -> str | None:
@@ -245,10 +264,11 @@ class Injector:
         self._later(LEASE_SECONDS * self._choose.choice((0.5, 1.5)), proxy.come_back)
         return name
 
-    def _later(self, seconds: float, act: Callable[[], None]) -> None:
+    def _later(self, seconds: float, act: Callable[[], None]) -> threading.Thread:
         timer = threading.Timer(seconds, act)
         timer.start()
         self._lasting.append(timer)
+        return timer
 
     def _each(self, pids: list[int], number: int) -> None:
         for pid in pids:

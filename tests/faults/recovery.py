@@ -1,53 +1,120 @@
-"""How soon a job runs again after its process, or its whole worker, was killed: one kill at a time, nothing else."""
+"""How soon things happen that people wait for: one at a time, and nothing else goes on.
+
+A job runs again after its process or its whole worker was killed; a worker that is told to stop hands its job back; a
+job that is cancelled or paused stops.
+"""
 
 import os
 import signal
 import time
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from sqlalchemy import select
 
+from steepest.spec.states import JobState
 from store.database import Database
 from store.models import JobRow
 from tests.faults.clients import Client
 from tests.faults.stacks import Stack
 from tests.integration.embedded.processes import eventually
 
-LONG = {"epochs": 200_000, "layers": [{"units": 64}, {"units": 64}]}
+ENDLESS: Final = {"epochs": 200_000, "layers": [{"units": 64}, {"units": 64}]}
+LONG_EPOCHS: Final = {"epochs": 100, "layers": [{"units": 2_048}, {"units": 2_048}], "batch_size": 1}
+"""Each takes a minute or more."""
+
+CHILDREN: Final = 20
+MAINS: Final = 10
+STOPS: Final = 20
 
 
-def measure(
-    stack: Stack, client: Client, database: Database, spec: dict[str, Any], part: str, kills: int
-) -> tuple[str, list[float]]:
-    """Seconds from each kill of a `child` or of a worker's `main` to the next attempt; the job's id too."""
-    job_id = client.ask("POST", "/v1/jobs", f"recovery-{part}", json=spec | LONG | {"name": f"recovery-{part}"}).json()[
-        "id"
-    ]
-    found = []
-    for _ in range(kills):
-        under_way = eventually(lambda: _under_way(database, job_id), "the job to be under way")
-        assert under_way is not None
-        attempt, worker = under_way
-        child = int(worker.rpartition("/")[2])
-        pid = child
-        if part == "main":
-            pid = next(main for main in stack.mains("worker") if child in stack.below(main))
-        killed = time.monotonic()
-        os.kill(pid, signal.SIGKILL)
-        eventually(lambda attempt=attempt: _attempt(database, job_id) > attempt, "the next attempt")  # type: ignore[misc]
-        found.append(time.monotonic() - killed)
-        time.sleep(3.5)  # whoever dies sooner than three seconds after its start is started again ever more slowly
-    client.ask("POST", f"/v1/jobs/{job_id}/cancel")
-    eventually(lambda: client.ask("GET", f"/v1/jobs/{job_id}").json()["status"] == "cancelled", "the job to end")
-    return job_id, found
+@dataclass
+class Waits:
+    """Seconds by what was waited for, and the jobs that were needed."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    jobs: set[str] = field(default_factory=set)
 
 
-def _under_way(database: Database, job_id: str) -> tuple[int, str] | None:
-    with database.read() as session:
-        row = session.execute(select(JobRow.attempt, JobRow.worker, JobRow.epoch).where(JobRow.id == job_id)).one()
-    return (row.attempt, row.worker) if row.worker and row.epoch else None
+class Waiting:
+    """Measures on a stack that nothing else disturbs.
 
+    Args:
+        stack: Whose processes are hit.
+        client: Who asks.
+        database: Where to look.
+        small: A spec whose epochs are short.
+        large: One on data of which an epoch can be long.
+    """
 
-def _attempt(database: Database, job_id: str) -> int:
-    with database.read() as session:
-        return session.scalars(select(JobRow.attempt).where(JobRow.id == job_id)).one()
+    def __init__(
+        self, stack: Stack, client: Client, database: Database, small: Mapping[str, Any], large: Mapping[str, Any]
+    ) -> None:
+        self._stack, self._client, self._database = stack, client, database
+        self._short, self._long = dict(small) | ENDLESS, dict(large) | LONG_EPOCHS
+        self._waits = Waits()
+
+    def measure(self) -> Waits:
+        """All of it."""
+        self._struck("training process killed, running again", signal.SIGKILL, CHILDREN)
+        self._struck("worker killed, running again", signal.SIGKILL, MAINS, main=True)
+        self._struck("worker told to stop, running again", signal.SIGTERM, MAINS, main=True)
+        self._asked("cancel", JobState.CANCELLED, self._short, "short epochs")
+        self._asked("cancel", JobState.CANCELLED, self._long, "an epoch of a minute")
+        self._asked("pause", JobState.PAUSED, self._short, "short epochs")
+        self._asked("pause", JobState.PAUSED, self._long, "an epoch of a minute")
+        return self._waits
+
+    def _struck(self, what: str, number: signal.Signals, times: int, *, main: bool = False) -> None:
+        with self._job(self._short) as job_id:
+            for _ in range(times):
+                attempt, child = self._under_way(job_id)
+                pid = child
+                if main:
+                    pid = next(each for each in self._stack.mains("worker") if child in self._stack.below(each))
+                struck = time.monotonic()
+                os.kill(pid, number)
+                if number == signal.SIGTERM:
+                    eventually(lambda attempt=attempt: not self._held(job_id, attempt), "the job to be handed back")  # type: ignore[misc]
+                    self._note("worker told to stop, job handed back", struck)
+                eventually(lambda attempt=attempt: self._row(job_id).attempt > attempt, "the next attempt")  # type: ignore[misc]
+                self._note(what, struck)
+                time.sleep(3.5)  # whoever dies within three seconds of its start is started again ever more slowly
+
+    def _asked(self, request: str, state: JobState, spec: dict[str, Any], when: str) -> None:
+        for number in range(STOPS):
+            with self._job(spec, f"{request} {when} {number}") as job_id:
+                self._under_way(job_id)
+                began = time.monotonic()
+                self._client.ask("POST", f"/v1/jobs/{job_id}/{request}")
+                eventually(lambda job_id=job_id: self._row(job_id).status is state, f"the job to be {state.value}")  # type: ignore[misc]
+                self._note(f"{request} in {when}", began)
+
+    @contextmanager
+    def _job(self, spec: dict[str, Any], name: str = "waited for") -> Iterator[str]:
+        key = f"{name} {len(self._waits.jobs)}"
+        answer = self._client.ask("POST", "/v1/jobs", key, json=spec | {"name": key})
+        job_id = str(answer.json()["id"])
+        self._waits.jobs.add(job_id)
+        yield job_id
+        self._client.ask("POST", f"/v1/jobs/{job_id}/cancel")
+        eventually(lambda: self._row(job_id).status is JobState.CANCELLED, "the job to end")
+
+    def _under_way(self, job_id: str) -> tuple[int, int]:
+        """The attempt that trains, and its process."""
+        row = eventually(lambda: found if (found := self._row(job_id)).worker and found.reached else None, "training")
+        assert row is not None
+        return row.attempt, int((row.worker or "").rpartition("/")[2])
+
+    def _held(self, job_id: str, attempt: int) -> bool:
+        row = self._row(job_id)
+        return row.attempt == attempt and row.worker is not None
+
+    def _row(self, job_id: str) -> JobRow:
+        with self._database.read() as session:
+            return session.scalars(select(JobRow).where(JobRow.id == job_id)).one()
+
+    def _note(self, what: str, since: float) -> None:
+        self._waits.seconds.setdefault(what, []).append(time.monotonic() - since)
