@@ -13,7 +13,7 @@ IMPORTED := embedded.demo, embedded.up, service.app, service.gthread, store.reco
 	celery.bin.worker, celery.concurrency.prefork, celery.worker.consumer, kombu.transport.redis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers up demo backup restore fsck test test-services test-gpu test-peers sites simulate planted faults mutations lint format bench docs lock clean
+.PHONY: help setup peers up demo backup restore fsck test test-services test-gpu test-peers sites damage simulate planted faults mutations lint format bench docs lock clean
 
 help: ## Explain the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -68,6 +68,9 @@ test-services: $(KERNELS) ## Run the store, API and integration suites on real P
 
 sites: $(KERNELS) ## Cut a job's life at every fault site, in every way (half an hour)
 	@STEEPEST_SITES=all $(BIN)/python -m pytest -q --show-capture=no tests/integration/life
+
+damage: $(KERNELS) ## Damage stored states and weights in 2,000 ways, and see that none is served or used
+	@STEEPEST_DAMAGES=2000 $(BIN)/python -m pytest -q --show-capture=no tests/integration/test_damage.py
 
 simulate: $(KERNELS) ## Simulate the life of jobs under a virtual clock: make simulate SEEDS=1000, or SEED=17
 	@$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep $(KEEP))

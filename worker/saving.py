@@ -103,7 +103,7 @@ class Saver:
         The history is rewound to that place. An attempt in another numeric environment than the one in which the job
         began is right to rounding.
         """
-        state, damaged = self._last_state() if self._claim.attempt > 1 else (None, [])
+        state, damaged = self.last_state() if self._claim.attempt > 1 else (None, [])
         split = self._split()
         if state is None:
             self.start = self._find_start()
@@ -246,7 +246,7 @@ class Saver:
 
             return _Split(through_outage(self._lease, store), split_sha256(self._data.parts))
 
-    def _last_state(self) -> tuple[State | None, list[dict[str, int]]]:
+    def last_state(self) -> tuple[State | None, list[dict[str, int]]]:
         """The latest state that can be read, None to start from the beginning; and where those lay that cannot."""
         with self._database.read() as session:
             rows = checkpoints.resumable(session, self._claim)

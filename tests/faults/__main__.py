@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import structlog
@@ -92,10 +91,7 @@ def _run(stack: Embedded | Services, seconds: float, seed: int, began: float) ->
         known, calm = _calm(client, database, specs)
         print(f"Calm after {time.monotonic() - began:.0f} s: { ({name: each.epochs for name, each in calm.items()}) }")
         if seconds >= LONG_RUN_SECONDS:
-            waits = Waiting(stack, client, database, specs["many short epochs"], specs["long epochs"]).measure()
-            known |= waits.jobs
-            for what, found in waits.seconds.items():
-                _print_waits(what, found)
+            Waiting(stack, client, database, specs["many short epochs"], specs["long epochs"]).measure()
         chaos = max(LEAST_CHAOS_SECONDS, seconds - (time.monotonic() - began))
         watcher, injector = Watcher(database), Injector(stack, database, seed)
         clients = [Client(stack.url, stack.key, history) for _ in range(USERS)]
@@ -157,10 +153,6 @@ def _settle(users: list[User], database: Database) -> list[str]:
     with database.read() as session:
         held = session.execute(select(JobRow.id, JobRow.status).where(JobRow.finished_at.is_(None))).all()
     return [f"{job_id} is {status.value} {SETTLE_SECONDS:g} s after the last fault" for job_id, status in held]
-
-
-def _print_waits(what: str, seconds: list[float]) -> None:
-    print(f"  {what:<42}median {median(seconds):.2f} s, longest {max(seconds):.2f} s, of {len(seconds)}", flush=True)
 
 
 def _print(injector: Injector, history: History, verdict: judge.Verdict) -> None:

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from statistics import median
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -30,14 +30,6 @@ MAINS: Final = 10
 STOPS: Final = 20
 
 
-@dataclass
-class Waits:
-    """Seconds by what was waited for, and the jobs that were needed."""
-
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    jobs: set[str] = field(default_factory=set)
-
-
 class Waiting:
     """Measures on a stack that nothing else disturbs.
 
@@ -54,10 +46,11 @@ class Waiting:
     ) -> None:
         self._stack, self._client, self._database = stack, client, database
         self._short, self._long = dict(small) | ENDLESS, dict(large) | LONG_EPOCHS
-        self._waits = Waits()
+        self._seconds: dict[str, list[float]] = {}
+        self._jobs = 0
 
-    def measure(self) -> Waits:
-        """All of it."""
+    def measure(self) -> None:
+        """All of it, and print each figure as it is known."""
         self._struck("training process killed, running again", signal.SIGKILL, CHILDREN)
         self._struck("worker killed, running again", signal.SIGKILL, MAINS, main=True)
         self._struck("worker told to stop, running again", signal.SIGTERM, MAINS, main=True)
@@ -65,7 +58,6 @@ class Waiting:
         self._asked("cancel", JobState.CANCELLED, self._long, "an epoch of a minute")
         self._asked("pause", JobState.PAUSED, self._short, "short epochs")
         self._asked("pause", JobState.PAUSED, self._long, "an epoch of a minute")
-        return self._waits
 
     def _struck(self, what: str, number: signal.Signals, times: int, *, main: bool = False) -> None:
         with self._job(self._short) as job_id:
@@ -82,6 +74,7 @@ class Waiting:
                 eventually(lambda attempt=attempt: self._row(job_id).attempt > attempt, "the next attempt")  # type: ignore[misc]
                 self._note(what, struck)
                 time.sleep(3.5)  # whoever dies within three seconds of its start is started again ever more slowly
+        self._print()
 
     def _asked(self, request: str, state: JobState, spec: dict[str, Any], when: str) -> None:
         for number in range(STOPS):
@@ -91,16 +84,18 @@ class Waiting:
                 self._client.ask("POST", f"/v1/jobs/{job_id}/{request}")
                 eventually(lambda job_id=job_id: self._row(job_id).status is state, f"the job to be {state.value}")  # type: ignore[misc]
                 self._note(f"{request} in {when}", began)
+        self._print()
 
     @contextmanager
     def _job(self, spec: dict[str, Any], name: str = "waited for") -> Iterator[str]:
-        key = f"{name} {len(self._waits.jobs)}"
+        self._jobs += 1
+        key = f"{name} {self._jobs}"
         answer = self._client.ask("POST", "/v1/jobs", key, json=spec | {"name": key})
         job_id = str(answer.json()["id"])
-        self._waits.jobs.add(job_id)
         yield job_id
         self._client.ask("POST", f"/v1/jobs/{job_id}/cancel")
         eventually(lambda: self._row(job_id).status is JobState.CANCELLED, "the job to end")
+        self._client.ask("DELETE", f"/v1/jobs/{job_id}")  # the disk is small
 
     def _under_way(self, job_id: str) -> tuple[int, int]:
         """The attempt that trains, and its process."""
@@ -117,4 +112,9 @@ class Waiting:
             return session.scalars(select(JobRow).where(JobRow.id == job_id)).one()
 
     def _note(self, what: str, since: float) -> None:
-        self._waits.seconds.setdefault(what, []).append(time.monotonic() - since)
+        self._seconds.setdefault(what, []).append(time.monotonic() - since)
+
+    def _print(self) -> None:
+        for what, found in self._seconds.items():
+            print(f"  {what:<42}median {median(found):.2f} s, longest {max(found):.2f} s, of {len(found)}", flush=True)
+        self._seconds.clear()

@@ -47,14 +47,14 @@ PATIENCE = 60.0
 class Server:
     """A process of the stack, in a session of its own, with its log in a file."""
 
-    def __init__(self, name: str, arguments: list[str], environ: dict[str, str], logs: Path) -> None:
+    def __init__(self, name: str, arguments: list[str], environ: dict[str, str], logs: Path, checkout: Path) -> None:
         self.name = name
         self.log = logs / f"{name}.log"
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 arguments,
                 env=environ,
-                cwd=CHECKOUT,
+                cwd=checkout,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -101,8 +101,8 @@ class Stack:
         self._servers: list[Server] = []
         self._broker: Server | None = None
 
-    def start(self, name: str, *arguments: str) -> Server:
-        """Start a process with the stack's settings in its environment."""
+    def start(self, name: str, *arguments: str, checkout: Path = CHECKOUT, **settings: str) -> Server:
+        """Start a process of some release's checkout, with the stack's settings in its environment and some more."""
         environ = {
             # Compiled modules are kept: a worker would take seconds longer to start without them.
             **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
@@ -110,16 +110,18 @@ class Stack:
             "STEEPEST_DATABASE_URL": self.settings.database_url,
             "STEEPEST_BROKER_URL": self.settings.broker_url,
             "STEEPEST_LEASE_SECONDS": str(self.settings.lease_seconds),
+            "PYTHONPATH": str(checkout),
+            **settings,
         }
-        server = Server(name, list(arguments), environ, self.logs)
+        server = Server(name, list(arguments), environ, self.logs, checkout)
         self._servers.append(server)
         return server
 
-    def worker(self, queue: str = "cpu", slots: int = 1) -> Server:
+    def worker(self, queue: str = "cpu", slots: int = 1, checkout: Path = CHECKOUT) -> Server:
         """Start a worker; `ready` waits for it."""
         node = f"{queue}-{token_hex(3)}@test"
         celery = (sys.executable, "-m", "celery", "-A", "worker", "worker", "--without-mingle", "--without-gossip")
-        return self.start(node, *celery, "-Q", queue, "-c", str(slots), "-n", node)
+        return self.start(node, *celery, "-Q", queue, "-c", str(slots), "-n", node, checkout=checkout)
 
     def ready(self, *workers: Server) -> None:
         """Wait until the workers take messages."""
