@@ -1,10 +1,12 @@
-"""One job's life, from the upload to the last byte swept, in one thread and by one clock: every run takes equal steps.
+"""Jobs' lives, from the upload to the last byte swept, in one thread and by one clock: every run takes equal steps.
 
 The API, the worker and the reconciler are the real ones. The lease has no thread: it looks whenever the work shows
-that it is alive. Time passes only where someone waits.
+that it is alive. Time passes only where someone waits. What happens to a job while it trains happens between two of its
+epochs, in the thread of its worker.
 """
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ from sqlalchemy import func, select
 
 from service.app import create_app
 from steepest.spec.errors import Unavailable
+from steepest.trainer.fit import EpochRecord, Item, fit
 from steepest.trainer.state import State
 from store import keys
 from store.database import Database
@@ -26,7 +29,7 @@ from store.reconciler import Reconciler
 from store.settings import Settings
 from tests.integration.life.faults import Broker, Death, Sites, WatchedQueue
 from tests.invariants import violations
-from worker import attempt, ingest, recorder, runner
+from worker import attempt, ingest, recorder, runner, training
 from worker.cache import Cache
 from worker.drain import Drain
 from worker.identity import Identity
@@ -36,6 +39,8 @@ from worker.saving import Saver
 
 ROWS: Final = ("length,kind\n" + "".join(f"{index % 7}.5,{'ab'[index % 7 > 3]}\n" for index in range(24))).encode()
 EPOCHS: Final = 3
+MIDDLE: Final = 2
+"""The epoch after which something happens to a job that trains."""
 ROUNDS: Final = 40
 """Looks of the reconciler after which work that has not ended is taken to be lost."""
 
@@ -91,11 +96,13 @@ class Life:
             cache=Cache(home / "cache", 1 << 28),
             drain=drain,
         )
+        self._acts: list[Callable[[], None]] = []
         self._replace_clocks(monkeypatch)
+        monkeypatch.setattr(training, "fit", self._fit)
         sites.watch_database(self.database, monkeypatch)
         sites.watch_files(monkeypatch)
 
-    def live(self) -> Outcome:
+    def live(self, course: "Course") -> Outcome:
         """All of it; what its owner got.
 
         Raises:
@@ -106,24 +113,62 @@ class Life:
         self._work_until(lambda: self._state(f"/v1/datasets/{dataset}") in ("ready", "failed"))
         assert self._state(f"/v1/datasets/{dataset}") == "ready"
         spec = {"dataset": dataset, "target": "kind", "layers": [{"units": 2}], "epochs": EPOCHS, "seed": 7}
-        job = self._ask("POST", "/v1/jobs", json=spec, key="submit")["id"]
-        path = f"/v1/jobs/{job}"
-        assert self._ask("POST", f"{path}/pause")["status"] == "paused"
-        assert self._ask("POST", f"{path}/resume")["status"] == "queued"
-        self._work_until(lambda: self._state(path) in ("succeeded", "failed", "cancelled"))
-        assert self._state(path) == "succeeded"
-        assert self._ask("GET", path)["progress"]["epoch"] == EPOCHS
-        weights = self._ask("GET", f"{path}/weights")
-        predictions = self._ask("POST", f"{path}/predictions", json={"rows": [{"length": 1.5}]})["data"]
-        self._ask("DELETE", path)
+        outcome = course(self, spec)
         self._ask("DELETE", f"/v1/datasets/{dataset}")
         for _ in range(4):
             self.time.sleep(700)
             self._reconcile()
         self._check()
         self._nothing_is_left()
+        return outcome
+
+    # What may happen to a job.
+
+    def submit(self, spec: dict[str, Any]) -> str:
+        """The path of a new job."""
+        return f"/v1/jobs/{self._ask('POST', '/v1/jobs', json=spec, key=f'submit {spec}')['id']}"
+
+    def request(self, path: str, name: str) -> str:
+        """The state that a job is in after `cancel`, `pause`, `resume` or `retry`."""
+        return str(self._ask("POST", f"{path}/{name}")["status"])
+
+    def end(self, path: str) -> str:
+        """Work until a job is over, resumed if it was paused; its state."""
+        self._work_until(lambda: self._is_over(path))
+        return self._state(path)
+
+    def take(self, path: str) -> Outcome:
+        """What the owner of a job that succeeded gets; the job is deleted."""
+        assert self._state(path) == "succeeded"
+        job = self._ask("GET", path)
+        assert (job["progress"]["epoch"], job["bit_exact"]) == (EPOCHS, True)
+        weights = self._ask("GET", f"{path}/weights")
+        predictions = self._ask("POST", f"{path}/predictions", json={"rows": [{"length": 1.5}]})["data"]
+        self._ask("DELETE", path)
         arrays = {name: (str(a.dtype), a.shape, a.tobytes()) for name, a in tensors.load(weights).items()}
         return Outcome(arrays, predictions)
+
+    def leave(self, path: str) -> None:
+        """Look at what a job left that did not succeed, and delete it."""
+        assert self._ask("GET", f"{path}/checkpoints")["data"], "it kept no weights"
+        self._ask("GET", f"{path}/weights?checkpoint=initial")
+        self._ask("DELETE", path)
+
+    def in_the_middle(self, act: Callable[[], None]) -> None:
+        """Have something happen once, after an epoch of the next attempt."""
+        self._acts.append(act)
+
+    def be_overtaken(self) -> None:
+        """Stand still until the lease is over and another worker has done the work."""
+        self.time.sleep(self._settings.lease_seconds + 1)
+        self._reconcile()
+        self._drain_messages()
+
+    def _is_over(self, path: str) -> bool:
+        state = self._state(path)
+        if state == "paused":
+            self.request(path, "resume")
+        return state in ("succeeded", "failed", "cancelled")
 
     def _ask(self, method: str, path: str, *, key: str | None = None, **request: Any) -> Any:
         """What the API answers, asked again for as long as it says that this may help, as the client does."""
@@ -150,15 +195,18 @@ class Life:
 
     def _work_until(self, done: Callable[[], bool]) -> None:
         for _ in range(ROUNDS):
-            while self.queue.broker.messages:
-                task, subject = self.queue.broker.messages.pop(0)
-                run = {"steepest.train": runner.run, "steepest.ingest": ingest.run}[task]
-                self._as_process(partial(run, self._process, subject))
+            self._drain_messages()
             if done():
                 return
             self.time.sleep(20)
             self._reconcile()
         raise AssertionError("the work does not end")
+
+    def _drain_messages(self) -> None:
+        while self.queue.broker.messages:
+            task, subject = self.queue.broker.messages.pop(0)
+            run = {"steepest.train": runner.run, "steepest.ingest": ingest.run}[task]
+            self._as_process(partial(run, self._process, subject))
 
     def _reconcile(self) -> None:
         self._as_process(Reconciler(self.database, self.queue, self._settings).tick)
@@ -184,6 +232,12 @@ class Life:
         with self.sites.unwatched(), self.database.read() as session:
             left = [session.scalar(select(func.count()).select_from(table)) for table in (JobRow, BlobRow)]
         assert left == [0, 0]
+
+    def _fit(self, *arguments: Any, **named: Any) -> Iterator[Item]:
+        for item in fit(*arguments, **named):
+            if isinstance(item, EpochRecord) and item.epoch == MIDDLE and self._acts:
+                self._acts.pop()()
+            yield item
 
     def _replace_clocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         world = self.time
@@ -211,6 +265,76 @@ class Life:
         # None at the last epoch: the end of the job has to clear a state away.
         monkeypatch.setattr(Saver, "checkpoint", _only_before(EPOCHS, Saver.checkpoint))
         monkeypatch.setattr(Saver, "is_due", lambda *_: True)
+
+
+Course = Callable[[Life, dict[str, Any]], Outcome]
+"""What happens to the jobs of a life, and what their owner gets in the end."""
+
+
+def undisturbed(life: Life, spec: dict[str, Any]) -> Outcome:
+    """Paused and resumed while it waits, as anyone may; then it succeeds."""
+    path = life.submit(spec)
+    assert life.request(path, "pause") == "paused"
+    assert life.request(path, "resume") == "queued"
+    life.end(path)
+    return life.take(path)
+
+
+def paused(life: Life, spec: dict[str, Any]) -> Outcome:
+    """Paused while it trains, and resumed."""
+    path = life.submit(spec)
+    life.in_the_middle(lambda: _asked(life, path, "pause"))
+    life.end(path)
+    return life.take(path)
+
+
+def cancelled(life: Life, spec: dict[str, Any]) -> Outcome:
+    """Cancelled while it trains; its owner then has another one trained."""
+    path = life.submit(spec)
+    life.in_the_middle(lambda: _asked(life, path, "cancel"))
+    assert life.end(path) == "cancelled"
+    life.leave(path)
+    return undisturbed(life, spec | {"name": "another"})
+
+
+def retried(life: Life, spec: dict[str, Any]) -> Outcome:
+    """Failed, because its worker's disk is full, and retried."""
+    path = life.submit(spec)
+    life.in_the_middle(_disk_is_full)
+    if life.end(path) == "failed":  # else its worker died of something else, and the next one had room
+        assert life.request(path, "retry") == "queued"
+        life.end(path)
+    return life.take(path)
+
+
+def overtaken(life: Life, spec: dict[str, Any]) -> Outcome:
+    """Its worker stands still past the lease, and wakes when another one is done."""
+    path = life.submit(spec)
+    life.in_the_middle(life.be_overtaken)
+    life.end(path)
+    return life.take(path)
+
+
+def warm(life: Life, spec: dict[str, Any]) -> Outcome:
+    """Begun with the weights of another job, which is deleted meanwhile."""
+    first = life.submit(spec)
+    life.end(first)
+    job = first.rpartition("/")[2]
+    second = life.submit(spec | {"warm_start": {"job": job, "checkpoint": "last"}})
+    life.take(first)
+    life.end(second)
+    return life.take(second)
+
+
+COURSES: Final[tuple[Course, ...]] = (undisturbed, paused, cancelled, retried, overtaken, warm)
+
+
+def _asked(life: Life, path: str, name: str) -> None:
+    life.request(path, name)
+
+
+def _disk_is_full() -> None:
+    raise OSError(errno.ENOSPC, "there is no room")
 
 
 def _only_before(epoch: int, checkpoint: Callable[..., None]) -> Callable[..., None]:
