@@ -24,6 +24,7 @@ from store.models import JobRow
 from tests.faults import judge
 from tests.faults.clients import Client, History, User
 from tests.faults.injector import Injector
+from tests.faults.overload import Overload, takeovers
 from tests.faults.recovery import Waiting
 from tests.faults.shapes import shapes, table
 from tests.faults.stacks import Embedded, Services, left_behind, running
@@ -42,17 +43,19 @@ def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # outages are no news
     kinds = [options.stack] if options.stack else list(STACKS)
-    return max([_against(kind, options.seconds / len(kinds), options.seed) for kind in kinds])
+    return max(
+        [_against(kind, options.seconds / len(kinds), options.seed, overload=options.overload) for kind in kinds]
+    )
 
 
-def _against(kind: str, seconds: float, seed: int) -> int:
+def _against(kind: str, seconds: float, seed: int, *, overload: bool) -> int:
     folder = Path(tempfile.mkdtemp(prefix="steepest-faults-"))
     folder.chmod(0o755)
     print(f"Faults against {kind}, seed {seed}, {seconds:g} s", flush=True)
     began = time.monotonic()
     with running(kind, folder) as stack:
         try:
-            broken = _run(stack, seconds, seed, began)
+            broken = _run(stack, seconds, seed, began, overload=overload)
         finally:
             _keep(stack.home, folder / "home")
     broken += [f"still running after the end: {each}" for each in left_behind(stack)]
@@ -79,10 +82,11 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=180.0, help="for all of it, without the time to settle")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stack", choices=STACKS, help="both, one after the other, by default")
+    parser.add_argument("--overload", action="store_true", help="no faults, but far too much for every core to do")
     return parser.parse_args(arguments)
 
 
-def _run(stack: Embedded | Services, seconds: float, seed: int, began: float) -> list[str]:
+def _run(stack: Embedded | Services, seconds: float, seed: int, began: float, *, overload: bool) -> list[str]:
     stack.ready()
     history = History()
     client = Client(stack.url, stack.key, history)
@@ -90,10 +94,10 @@ def _run(stack: Embedded | Services, seconds: float, seed: int, began: float) ->
         specs = shapes(_dataset(client, 1_000), _dataset(client, 8_000))
         known, calm = _calm(client, database, specs)
         print(f"Calm after {time.monotonic() - began:.0f} s: { ({name: each.epochs for name, each in calm.items()}) }")
-        if seconds >= LONG_RUN_SECONDS:
+        if seconds >= LONG_RUN_SECONDS and not overload:
             Waiting(stack, client, database, specs["many short epochs"], specs["long epochs"]).measure()
         chaos = max(LEAST_CHAOS_SECONDS, seconds - (time.monotonic() - began))
-        watcher, injector = Watcher(database), Injector(stack, database, seed)
+        watcher, injector = Watcher(database), Overload() if overload else Injector(stack, database, seed)
         clients = [Client(stack.url, stack.key, history) for _ in range(USERS)]
         users = [User(number, each, specs, history, seed) for number, each in enumerate(clients)]
         for thread in (watcher, *users):
@@ -106,6 +110,8 @@ def _run(stack: Embedded | Services, seconds: float, seed: int, began: float) ->
             each.close()
         verdict = judge.judge(database, history, calm, watcher, known, injector.damaged)
         verdict.unexpected += unsettled
+        if overload:
+            verdict.unexpected += takeovers(database)
         workers = [pid for main in stack.mains("worker") for pid in stack.below(main)]
         verdict.unexpected += [f"process {pid} works, and there is no job" for pid in judge.busy(workers)]
     _print(injector, history, verdict)
@@ -155,7 +161,7 @@ def _settle(users: list[User], database: Database) -> list[str]:
     return [f"{job_id} is {status.value} {SETTLE_SECONDS:g} s after the last fault" for job_id, status in held]
 
 
-def _print(injector: Injector, history: History, verdict: judge.Verdict) -> None:
+def _print(injector: Injector | Overload, history: History, verdict: judge.Verdict) -> None:
     for kind, count in sorted(injector.counts.items()):
         print(f"  {kind:<42}{count:>5}")
     for kind, why in injector.skipped.items():

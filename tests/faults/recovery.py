@@ -25,6 +25,11 @@ ENDLESS: Final = {"epochs": 200_000, "layers": [{"units": 64}, {"units": 64}]}
 LONG_EPOCHS: Final = {"epochs": 100, "layers": [{"units": 2_048}, {"units": 2_048}], "batch_size": 1}
 """Each takes a minute or more."""
 
+MAIN_STARTS: Final = 8.0
+"""Seconds after which there is a worker again in the place of one that ended."""
+CHILD_STARTS: Final = 3.5
+"""Whoever dies within three seconds of its start is started again ever more slowly."""
+
 CHILDREN: Final = 20
 MAINS: Final = 10
 STOPS: Final = 20
@@ -73,7 +78,7 @@ class Waiting:
                     self._note("worker told to stop, job handed back", struck)
                 eventually(lambda attempt=attempt: self._row(job_id).attempt > attempt, "the next attempt")  # type: ignore[misc]
                 self._note(what, struck)
-                time.sleep(3.5)  # whoever dies within three seconds of its start is started again ever more slowly
+                time.sleep(MAIN_STARTS if main else CHILD_STARTS)
         self._print()
 
     def _asked(self, request: str, state: JobState, spec: dict[str, Any], when: str) -> None:

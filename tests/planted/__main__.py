@@ -22,7 +22,7 @@ PYTEST: Final = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--show-c
 CHECKERS: Final = {
     "simulation": ("-m", "tests.simulation", "--seeds", "200", "--stop"),
     "sites": (*PYTEST, "tests/integration/life"),
-    "commits": (*PYTEST, "tests/integration/life", "-k", "death"),
+    "commits": (*PYTEST, "tests/integration/life", "-k", "death and undisturbed"),
     "machine": (*PYTEST, "tests/unit/store/test_life.py"),
 }
 ENVIRONMENT: Final = {"commits": {"STEEPEST_SITES": "COMMIT"}, "machine": {"STEEPEST_EXAMPLES": "150"}}
