@@ -13,7 +13,7 @@ IMPORTED := embedded.demo, embedded.up, service.app, service.gthread, store.reco
 	celery.bin.worker, celery.concurrency.prefork, celery.worker.consumer, kombu.transport.redis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers up demo backup restore fsck test test-services test-gpu test-peers sites damage simulate planted faults mutations lint format bench docs lock clean
+.PHONY: help setup peers up demo backup restore fsck test test-services test-gpu test-peers schema sites damage simulate planted faults mutations lint format bench docs lock clean
 
 help: ## Explain the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -80,6 +80,9 @@ planted: $(KERNELS) ## Plant bugs, one at a time, and see that the simulation, t
 
 faults: $(KERNELS) ## Kill, freeze and starve a real stack, and judge what clients saw: make faults SECONDS=180 SEED=1 STACK=sqlite
 	@$(BIN)/python -m tests.faults $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(STACK),--stack $(STACK))
+
+schema: $(KERNELS) ## Call every operation of the API as its OpenAPI document allows, and compare the answers
+	@$(BIN)/python -m tests.schema
 
 test-gpu: $(READY) ## Run the trainer on this machine's GPU, against NumPy
 	@$(UV) install --quiet --python $(BIN)/python --no-build-isolation --editable '.[gpu]'
