@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -87,6 +88,8 @@ class Injector:
             ("SIGKILL reconciler", lambda: kill("reconciler")),
             ("SIGKILL broker", lambda: kill("broker")),
             *[("SIGSTOP worker past its lease", self._freeze)] * 5,
+            ("SIGSTOP training child", self._freeze_child),
+            *((f"SIGSTOP {part}", partial(self._freeze_part, part)) for part in ("API", "reconciler", "broker")),
             ("SIGTERM worker", lambda: kill("worker", signal.SIGTERM)),
             ("rolling restart", self._restart_all),
             ("memory exhausted", self._starve),
@@ -100,8 +103,10 @@ class Injector:
         bag.append((full, self._fill_disk))
         if isinstance(stack, Embedded):
             bag.append(("SIGKILL supervisor", self._kill_supervisor))
+            bag.append(("SIGSTOP supervisor", lambda: self._stand_still([stack.up.process.pid])))
         else:
             bag.append(("SIGKILL PostgreSQL", lambda: kill("database")))
+            bag.append(("SIGSTOP PostgreSQL", lambda: self._freeze_part("database")))
         for name in stack.proxies:
             bag.append((f"connections to the {name} cut", lambda name=name: self._cut(name)))  # type: ignore[misc]
             bag.append((f"{name} unreachable", lambda name=name: self._part(name)))  # type: ignore[misc]
@@ -165,6 +170,19 @@ class Injector:
         self._each(pids, signal.SIGSTOP)
         self._frozen = self._later(LEASE_SECONDS * 1.5, lambda: self._each(pids, signal.SIGCONT))
         return f"worker {main}"
+
+    def _freeze_child(self) -> str | None:
+        training = self.training()
+        return self._stand_still([self._choose.choice(training)[1]]) if training else None
+
+    def _freeze_part(self, part: str) -> str | None:
+        mains = self._stack.mains(part.lower())
+        return self._stand_still([mains[0], *self._stack.below(mains[0])]) if mains else None
+
+    def _stand_still(self, pids: list[int]) -> str:
+        self._each(pids, signal.SIGSTOP)
+        self._later(self._choose.choice((1.0, LEASE_SECONDS * 1.5)), lambda: self._each(pids, signal.SIGCONT))
+        return str(pids[0])
 
     def _starve(self) -> str | None:
         training = self.training()
