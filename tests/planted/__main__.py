@@ -25,7 +25,7 @@ CHECKERS: Final = {
     "commits": (*PYTEST, "tests/integration/life", "-k", "death and undisturbed"),
     "machine": (*PYTEST, "tests/unit/store/test_life.py"),
 }
-ENVIRONMENT: Final = {"commits": {"STEEPEST_SITES": "COMMIT"}, "machine": {"STEEPEST_EXAMPLES": "400"}}
+ENVIRONMENT: Final = {"commits": {"STEEPEST_SITES": "COMMIT"}, "machine": {"STEEPEST_EXAMPLES": "200"}}
 """Of a checker: more of it than runs with every change."""
 SECONDS: Final = 300
 

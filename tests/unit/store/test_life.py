@@ -226,7 +226,8 @@ def test_whatever_happens_in_whatever_order(world: World) -> None:
         Life,
         settings=settings(
             max_examples=int(many or few),
-            stateful_step_count=20,
+            stateful_step_count=50 if many else 20,
+            derandomize=bool(many),
             deadline=None,
             suppress_health_check=list(HealthCheck),
             # Of many one only wants to know whether any fails, and not the shortest that does.
