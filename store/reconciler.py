@@ -19,10 +19,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from steepest.spec.errors import SteepestError, Unavailable
-from store import attempts, computations, datasets, idempotency, logs, orphans, scheduling, workers
+from store import attempts, clock, computations, datasets, idempotency, logs, orphans, scheduling, workers
 from store.celery_settings import CPU, GPU
 from store.database import Database, now
 from store.models import ComputationRow, DatasetRow, JobRow
+from store.patience import LONGEST_WAIT
 from store.queue import Queue
 from store.retention import Retention
 from store.settings import Settings
@@ -30,7 +31,6 @@ from store.settings import Settings
 log = structlog.get_logger(__name__)
 
 FIRST_WAIT: Final = timedelta(seconds=30)
-LONGEST_WAIT: Final = timedelta(minutes=5)
 MOST_AT_ONCE: Final = 500
 HOUSEKEEPING_SECONDS: Final = 60.0
 """How often what is merely untidy is cleared away."""
@@ -74,7 +74,7 @@ class Reconciler:
 
     def __init__(self, database: Database, queue: Queue, settings: Settings) -> None:
         self._database, self._queue = database, queue
-        self._seconds = settings.reconcile_seconds
+        self._seconds, self._lease = settings.reconcile_seconds, timedelta(seconds=settings.lease_seconds)
         self._looks_between_sweeps = max(1, round(HOUSEKEEPING_SECONDS / self._seconds))
         self._looks = 0
         self._retention, self._more_is_due = Retention(database, settings.keep), False
@@ -95,6 +95,7 @@ class Reconciler:
         Raises:
             Unavailable: the database does not answer.
         """
+        clock.set_right(self._database, self._lease)
         expired = self._expire()
         announced = self._announce()
         self._prompt()

@@ -191,7 +191,8 @@ def _fits(row: type[JobRow], *, bounded: bool, choosy: bool) -> ColumnElement[bo
     offered: BindParameter[Sequence[str]] = bindparam("environments", expanding=True)
     began_here = row.environment_sha256.is_(None) | row.environment_sha256.in_(offered)
     waited = row.queued_at.is_(None) | (row.queued_at <= bindparam("queued_before", type_=UtcTime()))
-    return and_(small, began_here | waited)
+    clock_was_set_back = row.queued_at > bindparam("queued_after", type_=UtcTime())
+    return and_(small, began_here | waited | clock_was_set_back)
 
 
 _WAITS: Final = select(JobRow.id).where(*_waiting(JobRow, _DEVICE)).limit(1)
@@ -199,13 +200,14 @@ _WAITS: Final = select(JobRow.id).where(*_waiting(JobRow, _DEVICE)).limit(1)
 
 def _values(session: Session, slot: Slot, free_bytes: int | None) -> dict[str, Any]:
     """The parameters of `best`."""
-    wait = timedelta(seconds=slot.environment_wait_seconds)
+    moment, wait = now(session), timedelta(seconds=slot.environment_wait_seconds)
     return {
         "device": slot.device,
         "running_jobs": slot.running_jobs,
         "free_bytes": free_bytes,
         "environments": sorted(slot.environments or ()),
-        "queued_before": now(session) - wait,
+        "queued_before": moment - wait,
+        "queued_after": moment + wait,
     }
 
 

@@ -235,6 +235,12 @@ def test_the_wait_begins_anew_with_each_return_to_the_queue(world: World, datase
     assert claimed(world, elsewhere) == job_id
 
 
+def test_a_clock_that_was_set_back_makes_no_job_wait_for_hours(world: World, datasets: dict[str, str]) -> None:
+    job_id = begun_elsewhere(world, datasets[DEFAULT_ACCOUNT])
+    world.clock.forward(-3600)
+    assert claimed(world, replace(SLOT, environments={"one"}, environment_wait_seconds=60)) == job_id
+
+
 def test_memory_and_environment_are_asked_for_together(world: World, datasets: dict[str, str]) -> None:
     dataset = datasets[DEFAULT_ACCOUNT]
     slot = replace(SLOT, memory_bytes=10, environments={"one"}, environment_wait_seconds=60)
