@@ -22,10 +22,10 @@ PYTEST: Final = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--show-c
 CHECKERS: Final = {
     "simulation": ("-m", "tests.simulation", "--seeds", "200", "--stop"),
     "sites": (*PYTEST, "tests/integration/life"),
-    "commits": (*PYTEST, "tests/integration/life", "-k", "death and undisturbed"),
+    "commits": (*PYTEST, "tests/integration/life", "-k", "death and plain"),
     "machine": (*PYTEST, "tests/unit/store/test_life.py"),
 }
-ENVIRONMENT: Final = {"commits": {"STEEPEST_SITES": "COMMIT"}, "machine": {"STEEPEST_EXAMPLES": "200"}}
+ENVIRONMENT: Final = {"commits": {"STEEPEST_SITES": "commit"}, "machine": {"STEEPEST_EXAMPLES": "200"}}
 """Of a checker: more of it than runs with every change."""
 SECONDS: Final = 300
 

@@ -1,19 +1,21 @@
-"""A shim that numbers what a process asks of database, broker and disk, and makes one of these fail."""
+"""A shim that numbers what processes ask of database, broker and disk, and makes one of these fail."""
 
+import builtins
+import errno
+import io
 import os
-import shutil
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
-from kombu.exceptions import OperationalError as BrokerAway
 
-from steepest.spec.errors import Unavailable
 from store.database import Database, sqlite_module
-from store.queue import Queue
 
 
 class Fault(StrEnum):
@@ -24,50 +26,94 @@ class Fault(StrEnum):
     DEATH = "death"  # the process ends before it
 
 
+class Kind(StrEnum):
+    """What a site is; its name begins so."""
+
+    STATEMENT = "statement"
+    COMMIT = "commit"
+    BROKER = "broker call"
+    FILE = "file operation"
+
+
+PART: Final = {Kind.STATEMENT: "database", Kind.COMMIT: "database", Kind.BROKER: "broker", Kind.FILE: "disk"}
+"""What fails together, if it fails for good."""
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of the site of this name."""
+    return Kind(name.partition(":")[0])
+
+
 class Death(BaseException):
-    """The end of the process: no handler of the code under test may catch it, and what it still tries has no effect."""
+    """The end of a process: no handler of the code under test may catch it, and what it still tries has no effect."""
+
+
+@dataclass
+class _Fate:
+    """Of one process: whether it is dead, and the part that does not answer it."""
+
+    dead: bool = False
+    without: str | None = None
+
+
+_fate: ContextVar[_Fate | None] = ContextVar("fate", default=None)
+"""Of the process whose turn it is; None while the test itself looks, which is not watched."""
 
 
 class Sites:
-    """Counts the sites, and fails the one of number `at`, once or until `repair`."""
+    """Counts the sites, and fails the one of number `at`, once or until the end of the process that meets it."""
 
     def __init__(self, at: int | None = None, fault: Fault = Fault.ERROR, *, lasting: bool = False) -> None:
         self.names: list[str] = []
-        self.fired = False
+        self.hit: Kind | None = None
+        """What has failed."""
+        self.commits = 0
+        """Of whomever, watched or not."""
+        self.disturbs = at is not None
         self._at, self._fault, self._lasting = at, fault, lasting
-        self._broken = self._dead = self._unwatched = False
 
-    def repair(self) -> None:
-        """End what lasts, and start the process anew."""
-        self._broken = self._dead = False
+    @contextmanager
+    def process(self) -> Iterator[None]:
+        """A process; if it dies, what follows is another one's."""
+        before = _fate.set(_Fate())
+        try:
+            with suppress(Death):
+                yield
+        finally:
+            _fate.reset(before)
 
     @contextmanager
     def unwatched(self) -> Iterator[None]:
         """Count and fail nothing: what is done here is the test's own."""
-        before, self._unwatched = self._unwatched, True
+        before = _fate.set(None)
         try:
             yield
         finally:
-            self._unwatched = before
+            _fate.reset(before)
 
-    def pass_through(self, name: str, act: Callable[[], Any], error: Callable[[], Exception]) -> Any:
-        """Do `act`, unless this is where it goes wrong."""
-        if self._unwatched:
+    def pass_through(
+        self, name: str, act: Callable[[], Any], error: Exception, undo: Callable[[Any], object] = lambda _: None
+    ) -> Any:
+        """Do `act`, unless this is where it goes wrong; `undo` frees what was got in vain."""
+        fate = _fate.get()
+        if fate is None:
             return act()
-        if self._dead:
+        if fate.dead:
             raise Death
         self.names.append(name)
+        kind = kind_of(name)
         if len(self.names) == self._at:
-            self.fired = self._broken = True
-        if not self._broken:
+            self.hit = kind
+            if self._lasting:
+                fate.without = PART[kind]
+        elif fate.without != PART[kind]:
             return act()
-        self._broken = self._lasting
         if self._fault is Fault.DEATH:
-            self._dead = True
+            fate.dead = True
             raise Death
         if self._fault is Fault.LOST:
-            act()
-        raise error()
+            undo(act())
+        raise error
 
     def watch_database(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every statement, BEGIN and COMMIT of a SQLite database. A dead process's transactions are rolled back."""
@@ -78,55 +124,42 @@ class Sites:
             act = getattr(dialect, method)
 
             def call(*args: Any, **named: Any) -> Any:
-                statement = "COMMIT" if method == "do_commit" else str(args[1])
-                name = " ".join(statement.split())[:60]
-                return self.pass_through(name, lambda: act(*args, **named), lambda: error("no answer"))
+                if method == "do_commit":
+                    self.commits += 1
+                    name = f"{Kind.COMMIT}"
+                else:
+                    name = f"{Kind.STATEMENT}: {' '.join(str(args[1]).split())[:60]}"
+                return self.pass_through(name, lambda: act(*args, **named), error("no answer"))
 
             return call
 
         for method in ("do_execute", "do_executemany", "do_execute_no_params", "do_commit"):
             monkeypatch.setattr(dialect, method, watched(method))
 
-    def watch_files(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What makes the cache's files last. A dead process clears nothing away."""
-        for place, name in ((os, "fsync"), (os, "utime"), (Path, "rename"), (shutil, "rmtree")):
-            monkeypatch.setattr(place, name, self._file(name, getattr(place, name)))
+    def watch_files(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What opens, makes, moves, removes and syncs files in `home` and temporary ones. The dead clear none away."""
+        temporary = Path(tempfile.gettempdir())
 
-    def _file(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **named: Any) -> Any:
-            return self.pass_through(f"file {name}", lambda: act(*args, **named), lambda: OSError("the disk is away"))
+        def watched(name: str, act: Callable[..., Any], undo: Callable[[Any], object]) -> Callable[..., Any]:
+            def call(*args: Any, **named: Any) -> Any:
+                there = args[0] if args else next(iter(named.values()))
+                if isinstance(there, int):
+                    ours = name != "open"  # to wrap what is open already asks the disk for nothing
+                else:
+                    path = Path(there)
+                    # A name in a folder that is open belongs to a tree that is removed.
+                    ours = "dir_fd" in named or home in path.parents or temporary in (path, path.parent)
+                if not ours:
+                    return act(*args, **named)
+                away = OSError(errno.EIO, "the disk is away")
+                return self.pass_through(f"{Kind.FILE}: {name}", lambda: act(*args, **named), away, undo)
 
-        return call
+            return call
 
-
-class Broker:
-    """In place of the Celery application: messages in a list, sent through the shim."""
-
-    def __init__(self, sites: Sites) -> None:
-        self.messages: list[tuple[str, str]] = []
-        self.early: list[str] = []
-        """What was announced before it was committed."""
-        self.is_committed: Callable[[str], bool] = lambda _: True
-        self._sites = sites
-
-    def send_task(self, task: str, *, args: tuple[str], **_: Any) -> None:
-        """Put a message in its queue."""
-        if not self.is_committed(args[0]):
-            self.early.append(args[0])
-        act = lambda: self.messages.append((task, args[0]))  # noqa: E731
-        self._sites.pass_through(f"send {task}", act, lambda: BrokerAway("away"))
-
-
-class WatchedQueue(Queue):
-    """The queue's own code over a broker in memory."""
-
-    def __init__(self, broker: Broker, sites: Sites) -> None:
-        self.broker = broker
-        self._app: Any = broker
-        self._sites = sites
-
-    def waiting(self) -> frozenset[str]:
-        """The ids that wait, asked through the shim."""
-        act = lambda: frozenset(subject for _, subject in self.broker.messages)  # noqa: E731
-        found: frozenset[str] = self._sites.pass_through("waiting", act, lambda: Unavailable("The broker is away."))
-        return found
+        for place, name, undo in (
+            (os, "open", os.close),
+            (io, "open", lambda file: file.close()),
+            (builtins, "open", lambda file: file.close()),
+            *((os, name, lambda _: None) for name in ("mkdir", "rename", "unlink", "rmdir", "utime", "fsync")),
+        ):
+            monkeypatch.setattr(place, name, watched(name, getattr(place, name), undo))

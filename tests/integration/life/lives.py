@@ -1,345 +1,196 @@
-"""Jobs' lives, from the upload to the last byte swept, in one thread and by one clock: every run takes equal steps.
+"""The lives that a job may have, as steps from the upload to the last byte swept."""
 
-The API, the worker and the reconciler are the real ones. The lease has no thread: it looks whenever the work shows
-that it is alive. Time passes only where someone waits. What happens to a job while it trains happens between two of its
-epochs, in the thread of its worker.
-"""
+from collections.abc import Callable
+from errno import ENOSPC
+from itertools import accumulate
+from typing import Any, Final
 
-import errno
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
-from typing import Any, Final, Self
+from tests.integration.life.world import EPOCHS, ROUNDS, Violation, World, arrays, require
 
-import pytest
-from safetensors import numpy as tensors
-from sqlalchemy import func, select
-
-from service.app import create_app
-from steepest.spec.errors import Unavailable
-from steepest.trainer.fit import EpochRecord, Item, fit
-from steepest.trainer.state import State
-from store import keys
-from store.database import Database
-from store.models import DEFAULT_ACCOUNT, BlobRow, DatasetRow, JobRow
-from store.reconciler import Reconciler
-from store.settings import Settings
-from tests.integration.life.faults import Broker, Death, Sites, WatchedQueue
-from tests.invariants import violations
-from worker import attempt, ingest, recorder, runner, training
-from worker.cache import Cache
-from worker.drain import Drain
-from worker.identity import Identity
-from worker.lease import Lease
-from worker.process import Process
-from worker.saving import Saver
+Step = Callable[[World], None]
 
 ROWS: Final = ("length,kind\n" + "".join(f"{index % 7}.5,{'ab'[index % 7 > 3]}\n" for index in range(24))).encode()
-EPOCHS: Final = 3
+OVER: Final = ("succeeded", "failed", "cancelled")
 MIDDLE: Final = 2
-"""The epoch after which something happens to a job that trains."""
-ROUNDS: Final = 40
-"""Looks of the reconciler after which work that has not ended is taken to be lost."""
+"""The epoch in which something happens."""
 
 
-class Time:
-    """The one clock."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        """The database's time."""
-        return datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        """A process's time."""
-        return self.seconds
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.seconds += seconds
+def upload(world: World) -> None:
+    """Send a file."""
+    world.memory.uploads += 1
+    key = f"upload {world.memory.uploads}"
+    sent = world.ask("POST", "/v1/datasets?name=rows", data=ROWS, content_type="text/csv", key=key)
+    world.memory.dataset = sent["id"]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What the owner of a job got."""
-
-    weights: dict[str, tuple[str, tuple[int, ...], bytes]]
-    """Each array's type, shape and bytes; the ids in a file's metadata differ."""
-    predictions: Any
-
-
-class Life:
-    """The world of one job, with the shim around it."""
-
-    def __init__(self, url: str, home: Path, sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.sites, self.time = sites, Time()
-        self.database = Database(url, clock=self.time.now)
-        with self.database.write() as session:
-            key = keys.create(session, DEFAULT_ACCOUNT, ("read", "write"), "life")[1]
-        settings = Settings(home=home, database_url=url, broker_url="memory://", threads=4)
-        self.queue = WatchedQueue(Broker(sites), sites)
-        self.queue.broker.is_committed = self._is_committed
-        self._client = create_app(settings, self.database, self.queue).test_client()
-        self._headers = {"Authorization": f"Bearer {key}"}
-        self._settings = replace(settings, lease_seconds=3.0)
-        drain = Drain.make(home)
-        self._process = Process(
-            settings=self._settings,
-            identity=Identity("life@here/1", ("cpu", "short", "computations"), Path(drain.path)),
-            database=self.database,
-            queue=self.queue,
-            cache=Cache(home / "cache", 1 << 28),
-            drain=drain,
-        )
-        self._acts: list[Callable[[], None]] = []
-        self._replace_clocks(monkeypatch)
-        monkeypatch.setattr(training, "fit", self._fit)
-        sites.watch_database(self.database, monkeypatch)
-        sites.watch_files(monkeypatch)
-
-    def live(self, course: "Course") -> Outcome:
-        """All of it; what its owner got.
-
-        Raises:
-            AssertionError: an acknowledged request did not reach its end, or an invariant does not hold.
-        """
-        query = "/v1/datasets?name=rows"
-        dataset = self._ask("POST", query, data=ROWS, content_type="text/csv", key="upload")["id"]
-        self._work_until(lambda: self._state(f"/v1/datasets/{dataset}") in ("ready", "failed"))
-        assert self._state(f"/v1/datasets/{dataset}") == "ready"
-        spec = {"dataset": dataset, "target": "kind", "layers": [{"units": 2}], "epochs": EPOCHS, "seed": 7}
-        outcome = course(self, spec)
-        self._ask("DELETE", f"/v1/datasets/{dataset}")
-        for _ in range(4):
-            self.time.sleep(700)
-            self._reconcile()
-        self._check()
-        self._nothing_is_left()
-        return outcome
-
-    # What may happen to a job.
-
-    def submit(self, spec: dict[str, Any]) -> str:
-        """The path of a new job."""
-        return f"/v1/jobs/{self._ask('POST', '/v1/jobs', json=spec, key=f'submit {spec}')['id']}"
-
-    def request(self, path: str, name: str) -> str:
-        """The state that a job is in after `cancel`, `pause`, `resume` or `retry`."""
-        return str(self._ask("POST", f"{path}/{name}")["status"])
-
-    def end(self, path: str) -> str:
-        """Work until a job is over, resumed if it was paused; its state."""
-        self._work_until(lambda: self._is_over(path))
-        return self._state(path)
-
-    def take(self, path: str) -> Outcome:
-        """What the owner of a job that succeeded gets; the job is deleted."""
-        assert self._state(path) == "succeeded"
-        job = self._ask("GET", path)
-        assert (job["progress"]["epoch"], job["bit_exact"]) == (EPOCHS, True)
-        weights = self._ask("GET", f"{path}/weights")
-        predictions = self._ask("POST", f"{path}/predictions", json={"rows": [{"length": 1.5}]})["data"]
-        self._ask("DELETE", path)
-        arrays = {name: (str(a.dtype), a.shape, a.tobytes()) for name, a in tensors.load(weights).items()}
-        return Outcome(arrays, predictions)
-
-    def leave(self, path: str) -> None:
-        """Look at what a job left that did not succeed, and delete it."""
-        assert self._ask("GET", f"{path}/checkpoints")["data"], "it kept no weights"
-        self._ask("GET", f"{path}/weights?checkpoint=initial")
-        self._ask("DELETE", path)
-
-    def in_the_middle(self, act: Callable[[], None]) -> None:
-        """Have something happen once, after an epoch of the next attempt."""
-        self._acts.append(act)
-
-    def be_overtaken(self) -> None:
-        """Stand still until the lease is over and another worker has done the work."""
-        self.time.sleep(self._settings.lease_seconds + 1)
-        self._reconcile()
-        self._drain_messages()
-
-    def _is_over(self, path: str) -> bool:
-        state = self._state(path)
-        if state == "paused":
-            self.request(path, "resume")
-        return state in ("succeeded", "failed", "cancelled")
-
-    def _ask(self, method: str, path: str, *, key: str | None = None, **request: Any) -> Any:
-        """What the API answers, asked again for as long as it says that this may help, as the client does."""
-        headers = {**self._headers, **({"Idempotency-Key": key} if key else {})}
-        for tries in range(ROUNDS):
-            with suppress(Death, Unavailable):  # the second breaks a download off, whose status is sent already
-                answer = self._client.open(path, method=method, headers=headers, buffered=True, **request)
-                if answer.status_code < 400:
-                    self.sites.repair()
-                    return answer.get_json() if answer.is_json else answer.data
-                if method == "DELETE" and tries and answer.status_code == 404:
-                    return None  # an earlier try did it
-                problem = answer.get_json()
-                # Under this key the first try may still be at work, or have died: its answer or its end is to come.
-                at_work = answer.status_code == 409 and "Retry-After" in answer.headers and tries and key
-                assert problem["retryable"] or at_work, problem
-            self.sites.repair()
-            self._check()
-            self.time.sleep(20)
-        raise AssertionError(f"{method} {path} is never answered")
-
-    def _state(self, path: str) -> str:
-        return str(self._ask("GET", path)["status"])
-
-    def _work_until(self, done: Callable[[], bool]) -> None:
-        for _ in range(ROUNDS):
-            self._drain_messages()
-            if done():
-                return
-            self.time.sleep(20)
-            self._reconcile()
-        raise AssertionError("the work does not end")
-
-    def _drain_messages(self) -> None:
-        while self.queue.broker.messages:
-            task, subject = self.queue.broker.messages.pop(0)
-            run = {"steepest.train": runner.run, "steepest.ingest": ingest.run}[task]
-            self._as_process(partial(run, self._process, subject))
-
-    def _reconcile(self) -> None:
-        self._as_process(Reconciler(self.database, self.queue, self._settings).tick)
-
-    def _as_process(self, act: Callable[[], Any]) -> None:
-        """Do what a process does that logs its errors and goes on, or is started anew."""
-        with suppress(Death, Exception):
-            act()
-        self.sites.repair()
-        self._check()
-
-    def _check(self) -> None:
-        with self.sites.unwatched():
-            found = violations(self.database)
-        assert not found, found
-        assert not self.queue.broker.early, f"announced before the commit: {self.queue.broker.early}"
-
-    def _is_committed(self, subject: str) -> bool:
-        with self.sites.unwatched(), self.database.read() as session:
-            return any(session.get(table, subject) is not None for table in (JobRow, DatasetRow))
-
-    def _nothing_is_left(self) -> None:
-        with self.sites.unwatched(), self.database.read() as session:
-            left = [session.scalar(select(func.count()).select_from(table)) for table in (JobRow, BlobRow)]
-        assert left == [0, 0]
-
-    def _fit(self, *arguments: Any, **named: Any) -> Iterator[Item]:
-        for item in fit(*arguments, **named):
-            if isinstance(item, EpochRecord) and item.epoch == MIDDLE and self._acts:
-                self._acts.pop()()
-            yield item
-
-    def _replace_clocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        world = self.time
-
-        class Looking(Lease):
-            """A lease that looks when the work shows that it is alive."""
-
-            def __init__(self, *args: Any, taken_at: float, **named: Any) -> None:
-                super().__init__(*args, taken_at=world.monotonic(), clock=world.monotonic, **named)
-
-            def __enter__(self) -> Self:
-                return self
-
-            def __exit__(self, *_: object) -> None:
-                self._ended.set()
-
-            def alive(self) -> None:
-                super().alive()
-                self.beat()
-
-        monkeypatch.setattr(runner, "Lease", Looking)
-        monkeypatch.setattr(ingest, "Lease", Looking)
-        monkeypatch.setattr(attempt, "time", world)
-        monkeypatch.setattr(recorder, "EVERY_SECONDS", -1.0)
-        # None at the last epoch: the end of the job has to clear a state away.
-        monkeypatch.setattr(Saver, "checkpoint", _only_before(EPOCHS, Saver.checkpoint))
-        monkeypatch.setattr(Saver, "is_due", lambda *_: True)
+def read(world: World) -> None:
+    """Have the file read; sent again, where a disk failed under it."""
+    while (found := world.work_until(_dataset(world), ("ready", "failed")))["status"] == "failed":
+        require(world.disk_failed and world.memory.uploads == 1, f"the data set has failed: {found['error']}")
+        delete_dataset(world)
+        upload(world)
 
 
-Course = Callable[[Life, dict[str, Any]], Outcome]
-"""What happens to the jobs of a life, and what their owner gets in the end."""
+def read_by_two(world: World) -> None:
+    """Have the file read by a worker that freezes when it knows all, and by another one."""
+    world.plan("read", 0, world.freeze)
+    read(world)
 
 
-def undisturbed(life: Life, spec: dict[str, Any]) -> Outcome:
-    """Paused and resumed while it waits, as anyone may; then it succeeds."""
-    path = life.submit(spec)
-    assert life.request(path, "pause") == "paused"
-    assert life.request(path, "resume") == "queued"
-    life.end(path)
-    return life.take(path)
+def submit(world: World) -> None:
+    """Ask for a job."""
+    _submit(world)
 
 
-def paused(life: Life, spec: dict[str, Any]) -> Outcome:
-    """Paused while it trains, and resumed."""
-    path = life.submit(spec)
-    life.in_the_middle(lambda: _asked(life, path, "pause"))
-    life.end(path)
-    return life.take(path)
+def submit_warm(world: World) -> None:
+    """Ask for a job that starts from the weights of the one before."""
+    _submit(world, seed=11, warm_start={"job": world.memory.jobs[-1], "checkpoint": "best"})
 
 
-def cancelled(life: Life, spec: dict[str, Any]) -> Outcome:
-    """Cancelled while it trains; its owner then has another one trained."""
-    path = life.submit(spec)
-    life.in_the_middle(lambda: _asked(life, path, "cancel"))
-    assert life.end(path) == "cancelled"
-    life.leave(path)
-    return undisturbed(life, spec | {"name": "another"})
+def hold(world: World) -> None:
+    """Pause and resume the job before any worker has it."""
+    require(world.ask("POST", f"{_job(world)}/pause")["status"] == "paused", "it is not paused")
+    require(world.ask("POST", f"{_job(world)}/resume")["status"] == "queued", "it is not resumed")
 
 
-def retried(life: Life, spec: dict[str, Any]) -> Outcome:
-    """Failed, because its worker's disk is full, and retried."""
-    path = life.submit(spec)
-    life.in_the_middle(_disk_is_full)
-    if life.end(path) == "failed":  # else its worker died of something else, and the next one had room
-        assert life.request(path, "retry") == "queued"
-        life.end(path)
-    return life.take(path)
+def train(world: World) -> None:
+    """Have the job trained."""
+    _trained(world)
 
 
-def overtaken(life: Life, spec: dict[str, Any]) -> Outcome:
-    """Its worker stands still past the lease, and wakes when another one is done."""
-    path = life.submit(spec)
-    life.in_the_middle(life.be_overtaken)
-    life.end(path)
-    return life.take(path)
+def pause(world: World) -> None:
+    """Pause the job in the middle, and resume it once it rests."""
+    world.plan("epoch", MIDDLE, lambda: world.ask("POST", f"{_job(world)}/pause"))
+    state = world.work_until(_job(world), ("paused", *OVER))["status"]
+    require(world.sites.disturbs or state == "paused", "it is not paused")
+    if state == "paused":  # else its worker was faster, or a disk failed
+        world.ask("POST", f"{_job(world)}/resume")
 
 
-def warm(life: Life, spec: dict[str, Any]) -> Outcome:
-    """Begun with the weights of another job, which is deleted meanwhile."""
-    first = life.submit(spec)
-    life.end(first)
-    job = first.rpartition("/")[2]
-    second = life.submit(spec | {"warm_start": {"job": job, "checkpoint": "last"}})
-    life.take(first)
-    life.end(second)
-    return life.take(second)
+def cancel(world: World) -> None:
+    """Cancel the job in the middle. What it had come to by then is kept, and is what the epoch's weights are."""
+    world.plan("epoch", MIDDLE, lambda: world.ask("POST", f"{_job(world)}/cancel"))
+    job = _end(world)
+    require(job["status"] == "cancelled", f"it is {job['status']}, and was cancelled")
+    kept = world.ask("GET", f"{_job(world)}/checkpoints")["data"]
+    last = [checkpoint["epoch"] for checkpoint in kept if "last" in checkpoint["kinds"]]
+    require(len(last) == 1 and (world.sites.disturbs or last == [MIDDLE]), f"of {last} there are weights")
+    weights = arrays(world.ask("GET", f"{_job(world)}/weights?checkpoint=last"))
+    require(weights == world.memory.trained[world.memory.jobs[-1], last[0]], "the weights are of another epoch")
 
 
-COURSES: Final[tuple[Course, ...]] = (undisturbed, paused, cancelled, retried, overtaken, warm)
+def fail(world: World) -> None:
+    """Have the job fail in the middle by a full disk, and ask for it again."""
+
+    def full() -> None:
+        raise OSError(ENOSPC, "the disk is full")
+
+    world.plan("epoch", MIDDLE, full)
+    state = world.work_until(_job(world), OVER)["status"]
+    require(world.sites.disturbs or state == "failed", "it has not failed")
+    if state == "failed":  # else its worker could not tell
+        world.ask("POST", f"{_job(world)}/retry")
 
 
-def _asked(life: Life, path: str, name: str) -> None:
-    life.request(path, name)
+def overtake(world: World) -> None:
+    """Have a worker freeze before it saves a checkpoint, and wake up when another one is at the same job."""
+    world.plan("checkpoint", MIDDLE, world.freeze)
+    require(_trained(world)["attempt"] == 2 or world.sites.disturbs, "no attempt has come after")
 
 
-def _disk_is_full() -> None:
-    raise OSError(errno.ENOSPC, "there is no room")
+def overtake_late(world: World) -> None:
+    """The same before it ends the job."""
+    world.plan("finish", EPOCHS, world.freeze)
+    require(_trained(world)["attempt"] == 2 or world.sites.disturbs, "no attempt has come after")
 
 
-def _only_before(epoch: int, checkpoint: Callable[..., None]) -> Callable[..., None]:
-    def save(saver: Saver, state: State, *rest: Any, **named: Any) -> None:
-        if state.epoch - 1 < epoch:
-            checkpoint(saver, state, *rest, **named)
+def look(world: World) -> None:
+    """Get what the job has come to."""
+    weights = world.ask("GET", f"{_job(world)}/weights")
+    predictions = world.ask("POST", f"{_job(world)}/predictions", json={"rows": [{"length": 1.5}]})["data"]
+    world.memory.got.append((arrays(weights), predictions))
 
-    return save
+
+def delete_first_job(world: World) -> None:
+    """Remove the first job, whatever became of it."""
+    world.ask("DELETE", f"/v1/jobs/{world.memory.jobs[0]}")
+
+
+def delete_job(world: World) -> None:
+    """Remove the last job."""
+    world.ask("DELETE", _job(world))
+
+
+def delete_dataset(world: World) -> None:
+    """Remove the data set."""
+    world.ask("DELETE", _dataset(world))
+
+
+def sweep(world: World) -> None:
+    """Have the reconciler clear away what is left."""
+    for _ in range(ROUNDS):
+        world.time.sleep(700)
+        world.reconcile()
+        if not (left := world.left()):
+            return
+    raise Violation(f"there are left {left}")
+
+
+_BEGIN: Final = (upload, read, submit)
+_DELETE: Final = (delete_job, delete_dataset, sweep)
+
+LIVES: Final[dict[str, tuple[Step, ...]]] = {
+    "plain": (*_BEGIN, train, look, *_DELETE),
+    "held": (*_BEGIN, hold, train, look, *_DELETE),
+    "paused": (*_BEGIN, pause, train, look, *_DELETE),
+    "cancelled": (*_BEGIN, cancel, *_DELETE),
+    "failed": (*_BEGIN, fail, train, look, *_DELETE),
+    "overtaken": (*_BEGIN, overtake, look, *_DELETE),
+    "overtaken-late": (*_BEGIN, overtake_late, look, *_DELETE),
+    "warm": (*_BEGIN, train, submit_warm, delete_first_job, train, look, *_DELETE),
+    "read-by-two": (upload, read_by_two, delete_dataset, sweep),
+}
+"""By name. Those that begin alike share these steps, and the later ones are not cut there again."""
+
+
+def own_steps(name: str) -> list[tuple[Step, ...]]:
+    """A life up to each of those of its steps that no life before it has had, in this order and from the beginning."""
+    earlier: set[tuple[Step, ...]] = set()
+    for other, steps in LIVES.items():
+        found = list(accumulate((step,) for step in steps))
+        if other == name:
+            return [steps for steps in found if steps not in earlier]
+        earlier |= set(found)
+    raise KeyError(name)
+
+
+def _dataset(world: World) -> str:
+    return f"/v1/datasets/{world.memory.dataset}"
+
+
+def _job(world: World) -> str:
+    return f"/v1/jobs/{world.memory.jobs[-1]}"
+
+
+def _submit(world: World, **more: Any) -> None:
+    spec = {"dataset": world.memory.dataset, "target": "kind", "layers": [{"units": 2}], "epochs": EPOCHS, "seed": 7}
+    key = f"submit {len(world.memory.jobs)}"
+    world.memory.jobs.append(world.ask("POST", "/v1/jobs", json={**spec, **more}, key=key)["id"])
+
+
+def _trained(world: World) -> Any:
+    job = _end(world)
+    require(job["status"] == "succeeded", f"the job is {job['status']}")
+    require(job["progress"]["epoch"] == EPOCHS, "there are epochs missing")
+    return job
+
+
+def _end(world: World) -> Any:
+    """The job at its end; asked for again, where a disk failed under it."""
+    for _ in range(ROUNDS):
+        job = world.work_until(_job(world), OVER)
+        if job["status"] != "failed":
+            return job
+        require(world.disk_failed, f"the job has failed: {job['error']}")
+        world.ask("POST", f"{_job(world)}/retry")
+    raise Violation("it fails again and again")
