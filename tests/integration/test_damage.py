@@ -33,7 +33,7 @@ from worker.identity import Identity
 from worker.process import Process
 from worker.saving import Saver
 
-DAMAGES: Final = int(os.environ.get("STEEPEST_DAMAGES", "40"))
+DAMAGES: Final = int(os.environ.get("STEEPEST_DAMAGES", "15"))
 UNITS: Final = 700
 """Weights of two rows of 1 MiB, states of eight."""
 STOPPED_AFTER: Final = 4
