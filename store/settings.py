@@ -232,20 +232,16 @@ def _port(text: str) -> int:
     return value
 
 
+def _seconds(text: str, least: int = 0) -> float:
+    wanted = f"a number of seconds, at least {least}"
+    value = _number(text, float, wanted)
+    if not least <= value < float("inf"):
+        raise ValueError(f'is "{text}"; it must be {wanted}')
+    return value
+
+
 def _lease(text: str) -> float:
-    wanted = "a number of seconds, at least 1"
-    value = _number(text, float, wanted)
-    if not 1 <= value < float("inf"):
-        raise ValueError(f'is "{text}"; it must be {wanted}')
-    return value
-
-
-def _seconds(text: str) -> float:
-    wanted = "a number of seconds, at least 0"
-    value = _number(text, float, wanted)
-    if not 0 <= value < float("inf"):
-        raise ValueError(f'is "{text}"; it must be {wanted}')
-    return value
+    return _seconds(text, least=1)
 
 
 def _days(text: str) -> float:

@@ -42,15 +42,14 @@ def move(
         values: Further columns to set.
         data: What the event tells.
     """
+    queued = {old: moment for old, new in moves.items() if new is JobState.QUEUED}
     changes: dict[str, Any] = {
         "status": _by_state(JobRow.status, moves),
         "last_event": JobRow.last_event + 1,
         "finished_at": _by_state(JobRow.finished_at, {old: moment for old, new in moves.items() if new in TERMINAL}),
-        "announce_at": _by_state(
-            JobRow.announce_at, {old: moment for old, new in moves.items() if new is JobState.QUEUED}
-        ),
+        "announce_at": _by_state(JobRow.announce_at, queued),
         "announcements": 0,
-        "queued_at": _by_state(JobRow.queued_at, {old: moment for old, new in moves.items() if new is JobState.QUEUED}),
+        "queued_at": _by_state(JobRow.queued_at, queued),
         "lease_until": _keep(JobRow.lease_until, [old for old, new in moves.items() if new in HELD]),
         "worker": _keep(JobRow.worker, [old for old, new in moves.items() if new in HELD]),
     }

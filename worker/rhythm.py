@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from steepest.spec.job import CheckpointEvery
 from steepest.trainer.fit import EpochRecord, Progress
 
 MOST: Final = 0.02
 """Of the time: checkpoints that take long come less often, unless a shorter interval than the default is asked for."""
 
-DEFAULT_SECONDS: Final = 30.0
+DEFAULT_SECONDS: Final = CheckpointEvery().seconds
 
 
 class Rhythm:

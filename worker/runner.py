@@ -1,7 +1,6 @@
 """One attempt at a job: claim it, hold its lease, train, and end it in one of the ways that a job can end."""
 
 import time
-from functools import partial
 
 import structlog
 from sqlalchemy.orm import Session
@@ -26,9 +25,9 @@ def run(here: Process, job_id: str) -> None:
     if here.drain.asked:
         here.queue.announce_job(job_id, here.device)
         return
-    seconds = here.settings.lease_seconds
+    seconds, slot = here.settings.lease_seconds, _slot(here)
     taken_at = time.monotonic()
-    claim = claimed(here.database, partial(_best, here))
+    claim = claimed(here.database, lambda session: scheduling.claim(session, slot, seconds))
     if claim is None:
         return
     with (
@@ -46,8 +45,9 @@ def run(here: Process, job_id: str) -> None:
     _prompt(here)
 
 
-def _best(here: Process, session: Session) -> Claim | None:
-    slot = scheduling.Slot(
+def _slot(here: Process) -> scheduling.Slot:
+    """What this process offers: found out before the claim, which holds up every other one."""
+    return scheduling.Slot(
         here.device,
         here.name,
         siblings=here.identity.child_prefix,
@@ -56,7 +56,6 @@ def _best(here: Process, session: Session) -> Claim | None:
         environments=here.environments,
         environment_wait_seconds=here.settings.environment_wait_seconds,
     )
-    return scheduling.claim(session, slot, here.settings.lease_seconds)
 
 
 def _prompt(here: Process) -> None:

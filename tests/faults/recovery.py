@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from statistics import median
 from typing import Any, Final
 
@@ -74,9 +75,9 @@ class Waiting:
                 struck = time.monotonic()
                 os.kill(pid, number)
                 if number == signal.SIGTERM:
-                    eventually(lambda attempt=attempt: not self._held(job_id, attempt), "the job to be handed back")  # type: ignore[misc]
+                    eventually(partial(self._is_free, job_id, attempt), "the job to be handed back")
                     self._note("worker told to stop, job handed back", struck)
-                eventually(lambda attempt=attempt: self._row(job_id).attempt > attempt, "the next attempt")  # type: ignore[misc]
+                eventually(partial(self._is_later, job_id, attempt), "the next attempt")
                 self._note(what, struck)
                 time.sleep(MAIN_STARTS if main else CHILD_STARTS)
         self._print()
@@ -87,7 +88,7 @@ class Waiting:
                 self._under_way(job_id)
                 began = time.monotonic()
                 self._client.ask("POST", f"/v1/jobs/{job_id}/{request}")
-                eventually(lambda job_id=job_id: self._row(job_id).status is state, f"the job to be {state.value}")  # type: ignore[misc]
+                eventually(partial(self._is, job_id, state), f"the job to be {state.value}")
                 self._note(f"{request} in {when}", began)
         self._print()
 
@@ -99,7 +100,7 @@ class Waiting:
         job_id = str(answer.json()["id"])
         yield job_id
         self._client.ask("POST", f"/v1/jobs/{job_id}/cancel")
-        eventually(lambda: self._row(job_id).status is JobState.CANCELLED, "the job to end")
+        eventually(partial(self._is, job_id, JobState.CANCELLED), "the job to end")
         self._client.ask("DELETE", f"/v1/jobs/{job_id}")  # the disk is small
 
     def _under_way(self, job_id: str) -> tuple[int, int]:
@@ -108,9 +109,16 @@ class Waiting:
         assert row is not None
         return row.attempt, int((row.worker or "").rpartition("/")[2])
 
-    def _held(self, job_id: str, attempt: int) -> bool:
+    def _is_free(self, job_id: str, attempt: int) -> bool:
+        """Of that attempt."""
         row = self._row(job_id)
-        return row.attempt == attempt and row.worker is not None
+        return row.attempt > attempt or row.worker is None
+
+    def _is_later(self, job_id: str, attempt: int) -> bool:
+        return self._row(job_id).attempt > attempt
+
+    def _is(self, job_id: str, state: JobState) -> bool:
+        return self._row(job_id).status is state
 
     def _row(self, job_id: str) -> JobRow:
         with self._database.read() as session:

@@ -271,10 +271,7 @@ def test_a_worker_cut_off_for_longer_than_its_lease_stops_itself(
 def test_another_numeric_environment_is_said(
     desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job_id = desk.submit(dataset)
-    before_each(at_epoch(3, desk.here.drain.ask))
-    runner.run(desk.here, job_id)
-    desk.restart()
+    job_id = drained(desk, dataset, before_each)
 
     def other(engine: Engine) -> Environment:
         return numeric_environment(engine).model_copy(update={"blas": "another"})
@@ -287,13 +284,19 @@ def test_another_numeric_environment_is_said(
     assert job.environment.blas != "another"
 
 
-def test_a_job_waits_for_a_worker_of_its_environment_and_then_goes_on_with_any(
-    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def drained(desk: Desk, dataset: str, before_each: Hook) -> str:
+    """A job that one worker began, before another one in its place."""
     job_id = desk.submit(dataset)
     before_each(at_epoch(3, desk.here.drain.ask))
     runner.run(desk.here, job_id)
     desk.restart()
+    return job_id
+
+
+def test_a_job_waits_for_a_worker_of_its_environment_and_then_goes_on_with_any(
+    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = drained(desk, dataset, before_each)
 
     def others(device: str) -> list[Environment]:
         return [each.model_copy(update={"blas": "another"}) for each in numeric_environments(device)]
@@ -313,12 +316,9 @@ def test_a_job_keeps_its_number_of_threads(
     few: list[int] = []
     wanted = Engine("numpy", 16)
     monkeypatch.setattr(training, "choose", lambda *_, **__: wanted)
-    job_id = desk.submit(dataset)
-    before_each(at_epoch(3, desk.here.drain.ask))
     with monkeypatch.context() as smaller:
         smaller.setattr(training, "choose", lambda *_, **__: replace(wanted, threads=1))
-        runner.run(desk.here, job_id)
-    desk.restart()
+        job_id = drained(desk, dataset, before_each)
 
     def noted(engine: Engine) -> AbstractContextManager[Engine]:
         few.append(engine.threads)
@@ -331,11 +331,8 @@ def test_a_job_keeps_its_number_of_threads(
 
 def drained_and_resumed(desk: Desk, dataset: str, before_each: Hook, between: Callable[[], None]) -> JobRow:
     """A job that one worker began and another ended."""
-    job_id = desk.submit(dataset)
-    before_each(at_epoch(3, desk.here.drain.ask))
-    runner.run(desk.here, job_id)
+    job_id = drained(desk, dataset, before_each)
     between()
-    desk.restart()
     runner.run(desk.here, job_id)
     job = desk.job(job_id)
     assert job.status is JobState.SUCCEEDED
