@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +138,12 @@ def _calm(
     }
     for shape, job_id in ids.items():
         path = f"/v1/jobs/{job_id}"
-        eventually(lambda path=path: client.ask("GET", path).json()["status"] == "succeeded", f"{shape} to succeed")  # type: ignore[misc]
+        eventually(partial(_has_succeeded, client, path), f"{shape} to succeed")
     return set(ids.values()), {shape: judge.calm_of(database, job_id) for shape, job_id in ids.items()}
+
+
+def _has_succeeded(client: Client, path: str) -> bool:
+    return bool(client.ask("GET", path).json()["status"] == "succeeded")
 
 
 def _settle(users: list[User], database: Database) -> list[str]:

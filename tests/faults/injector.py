@@ -108,8 +108,8 @@ class Injector:
             bag.append(("SIGKILL PostgreSQL", lambda: kill("database")))
             bag.append(("SIGSTOP PostgreSQL", lambda: self._freeze_part("database")))
         for name in stack.proxies:
-            bag.append((f"connections to the {name} cut", lambda name=name: self._cut(name)))  # type: ignore[misc]
-            bag.append((f"{name} unreachable", lambda name=name: self._part(name)))  # type: ignore[misc]
+            bag.append((f"connections to the {name} cut", partial(self._cut, name)))
+            bag.append((f"{name} unreachable", partial(self._part, name)))
         return bag
 
     def _kill(self, part: str, number: signal.Signals = signal.SIGKILL) -> str | None:

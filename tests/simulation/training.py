@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -71,7 +72,7 @@ def run(
             theta = after(theta, spec.seed, epoch * STEPS + step + 1, place)
             if step + 1 < STEPS:
                 here = (epoch + 1, step + 1)
-                yield Progress(*here, STEPS, loss(theta), lambda here=here: snapshot(*here))  # type: ignore[misc]
+                yield Progress(*here, STEPS, loss(theta), partial(snapshot, *here))
         figure = loss(theta)
         is_best = figure < best_figure
         if is_best:
@@ -87,7 +88,7 @@ def run(
             0.01,
             1.0,
             is_best,
-            lambda: snapshot(*following),  # noqa: B023
+            partial(snapshot, *following),
         )
     yield Finished(spec.epochs, best_epoch, "epochs", theta, theta, best, first(spec.seed, parameters))
 

@@ -275,7 +275,7 @@ class Simulation:
         name = worker.child
         identity = Identity(worker.main.name, ("cpu",), Path("/nowhere/drain"))
         where = self._environment_of(name).sha256
-        here: Any = _Child(self.settings, identity, self.database, self.queue, None, worker, name, where)  # type: ignore[arg-type]
+        here: Any = _Child(self.settings, identity, self.database, self.queue, None, worker, name, where)  # type: ignore[arg-type]  # no cache, and `worker` says when to drain
         fiber = self.loop.running
         assert fiber is not None
         try:
