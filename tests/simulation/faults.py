@@ -66,6 +66,8 @@ class Faults:
         self.committed: Callable[[str], None] = lambda _: None
         self.harmed: Callable[[str], None] = lambda _: None
         self.stalls: list[Stall] = []
+        self.clock_ahead = 0.0
+        """Seconds by which the clock of the database's host is fast."""
         self.unwatched = False
         self.actor = actor
         self._loop, self._random = loop, random
@@ -75,6 +77,12 @@ class Faults:
         self.armed.clear()
         self.away.clear()
         self.stalls.clear()
+        self.clock_ahead = 0.0
+
+    @property
+    def clock(self) -> float:
+        """What the database takes the time to be."""
+        return self._loop.now + self.clock_ahead
 
     def breathe(self) -> None:
         """Between two transactions others may run.
@@ -200,7 +208,7 @@ class MemoryDatabase(Database):
 
     def _time(self) -> datetime:
         assert self.faults is not None
-        return BEGINNING + timedelta(seconds=self.faults._loop.now)
+        return BEGINNING + timedelta(seconds=self.faults.clock)
 
     def _watch(self) -> None:
         dialect: Any = self.engine.dialect

@@ -8,6 +8,7 @@ from store import orphans
 from tests.invariants import violations
 from tests.simulation import training as standin
 from tests.simulation.ledger import Job
+from tests.simulation.plan import HOUR
 
 if TYPE_CHECKING:
     from tests.simulation.world import Order, Simulation
@@ -21,7 +22,7 @@ def judge(world: "Simulation") -> None:
     for order in world.orders:
         _judge_order(world, order)
     for _ in range(3):
-        world.loop.now += 60.0
+        world.loop.now += 2 * HOUR  # also what a fast clock kept is due by then
         orphans.sweep(world.database)
         orphans.remove(world.database)
     for problem in violations(world.database):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from tests.simulation.faults import BEGINNING, MemoryDatabase
+from tests.simulation.faults import BEGINNING, Faults, MemoryDatabase
 
 EDGES: Final = {
     "queued": {"running", "cancelled", "paused", "failed"},
@@ -81,7 +81,10 @@ class Ledger:
     """Keeps the rows as they were, and says what is wrong with each change."""
 
     database: MemoryDatabase
+    faults: Faults
+    """Whose clock is that of the rows."""
     clock: Callable[[], float]
+    """That of the trace, which is always right."""
     lease_seconds: float
     harmed: Collection[str]
     """Workers that had trouble, and may lose what they hold."""
@@ -153,7 +156,7 @@ class Ledger:
         if state != job.status:
             self._say(job.id, f"it is {job.status}, and its events say {state}")
         if job.status == "queued" and (before is None or before.status != "queued"):
-            self.queued_at[job.id] = self.clock()
+            self.queued_at[job.id] = self.faults.clock
         if before is None:
             return
         self._fence(actor, before, job)
@@ -182,24 +185,29 @@ class Ledger:
         """A job goes on where it began, unless it has waited for long enough."""
         strange = before.environment_sha256 not in (None, self.environment_of(actor))
         if strange and job.attempt > before.attempt:
-            waited = self.clock() - self.queued_at[job.id]
-            if waited < ENVIRONMENT_WAIT:
+            waited = self.faults.clock - self.queued_at[job.id]
+            if -ENVIRONMENT_WAIT <= waited < ENVIRONMENT_WAIT:
                 self._say(job.id, f"{actor}, of another environment, took it after {waited:.3f} s")
 
     def _lease(self, before: Job, job: Job) -> None:
         until = _seconds(job.lease_until)
-        if until is not None and until > self.clock() + self.lease_seconds + 0.001:
-            self._say(job.id, f"its lease lasts until {until:.3f}, and it is {self.clock():.3f}")
-        if until is not None and job.lease_until != before.lease_until and until < self.clock():
-            self._say(job.id, f"its new lease ended at {until:.3f}, and it is {self.clock():.3f}")
-        if before.attempt == job.attempt and until is not None and until < (_seconds(before.lease_until) or 0.0):
+        if until is None or job.lease_until == before.lease_until:
+            return
+        now, earlier = self.faults.clock, _seconds(before.lease_until)
+        longest = now + self.lease_seconds + 0.001
+        if until > longest:
+            self._say(job.id, f"its lease lasts until {until:.3f}, and it is {now:.3f}")
+        if until < now:
+            self._say(job.id, f"its new lease ended at {until:.3f}, and it is {now:.3f}")
+        # One that was taken by a fast clock lasts for too long once that is set right.
+        if before.attempt == job.attempt and earlier is not None and until < earlier <= longest:
             self._say(job.id, "its lease became shorter")
 
     def _failures(self, before: Job, job: Job, data: str, events: int) -> None:
         """Only an attempt that ended without a word and got no further counts."""
         lost = "lease_expired" in data or "worker_lost" in data
         if "lease_expired" in data:
-            if (_seconds(before.lease_until) or 0.0) > self.clock():
+            if (_seconds(before.lease_until) or 0.0) > self.faults.clock:
                 self._say(job.id, "its lease was taken before its end")
             if before.worker in self.living and before.worker not in self.harmed:
                 self._say(job.id, f"it was taken from {before.worker}, which is well")

@@ -19,10 +19,12 @@ BREAKS: Final = (
     "messages",
     "broker",
     "reconciler",
+    "clock",
 )
 JOBS: Final = 6
 WORKERS: Final = ("a", "a", "b")
 """The main process of each child."""
+HOUR: Final = 3600.0
 SECONDS: Final = 90.0
 """How long things go wrong, by the virtual clock."""
 

@@ -31,7 +31,7 @@ from tests.simulation.home import home, in_place
 from tests.simulation.judge import judge
 from tests.simulation.ledger import ENVIRONMENT_WAIT, TERMINAL, Ledger
 from tests.simulation.loop import Death, Fiber, Loop
-from tests.simulation.plan import REQUESTS, WORKERS, Item, JobPlan, Plan
+from tests.simulation.plan import HOUR, REQUESTS, WORKERS, Item, JobPlan, Plan
 from tests.unit.store.world import ENVIRONMENT
 from worker import presence, runner
 from worker.identity import Identity
@@ -130,7 +130,14 @@ class Simulation:
         self.living: set[str] = set()
         self.deletable: set[str] = set()
         self.ledger = Ledger(
-            self.database, lambda: self.loop.now, LEASE, self.harmed, self.living, self.deletable, self.home.limited_key
+            self.database,
+            self.faults,
+            lambda: self.loop.now,
+            LEASE,
+            self.harmed,
+            self.living,
+            self.deletable,
+            self.home.limited_key,
         )
         self.ledger.environment_of = lambda worker: self._environment_of(worker).sha256
         self.faults.committed, self.faults.harmed = self.ledger.committed, self.harmed.add
@@ -489,11 +496,17 @@ class Simulation:
         if item.who % 2:
             self._spawn("reconciler", self._reconcile)
 
+    def _break_clock(self, item: Item, _: Worker) -> None:
+        """It is set ahead or back: by hours, or by about a lease. Leases may seem to be over, or to last for long."""
+        self.faults.clock_ahead = (HOUR, -HOUR, 0.0, LEASE, -LEASE, 0.0)[item.who] * (0.5 + item.draw)
+        self.harmed.update(self.living)
+
     # The end.
 
     def _heal(self) -> None:
         self._note("all faults end")
         self.calm = True
+        self.harmed.update(self.living)  # whose leases may seem to be over, as the clock is right again
         self.faults.heal()
         self.broker.heal()
         for worker in self.workers:
