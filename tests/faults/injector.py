@@ -88,7 +88,7 @@ class Injector:
             ("SIGKILL reconciler", lambda: kill("reconciler")),
             ("SIGKILL broker", lambda: kill("broker")),
             *[("SIGSTOP worker past its lease", self._freeze)] * 5,
-            ("SIGSTOP training child", self._freeze_child),
+            *[("SIGSTOP training child", self._freeze_child)] * 2,
             *((f"SIGSTOP {part}", partial(self._freeze_part, part)) for part in ("API", "reconciler", "broker")),
             ("SIGTERM worker", lambda: kill("worker", signal.SIGTERM)),
             ("rolling restart", self._restart_all),
