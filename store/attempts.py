@@ -28,6 +28,7 @@ __all__ = [
     "FencedOff",
     "Position",
     "claim",
+    "deviate",
     "expire",
     "fail",
     "finish",
@@ -120,11 +121,23 @@ def start(session: Session, claim: Claim, environment: Environment, *, anew: boo
         "environment_sha256": literal(environment.sha256, JobRow.environment_sha256.type),
     }
     begins = true() if anew else JobRow.environment.is_(None)
-    fenced(session, claim, {name: case((begins, value), else_=getattr(JobRow, name)) for name, value in mine.items()})
+    values: dict[str, Any] = {name: case((begins, value), else_=getattr(JobRow, name)) for name, value in mine.items()}
+    fenced(session, claim, values | ({"bit_exact": True} if anew else {}))
     first = session.scalars(select(JobRow.environment).where(JobRow.id == claim.job_id)).one()
     if first is None:
         raise AssertionError("the environment was just written")
     return first
+
+
+def deviate(session: Session, claim: Claim) -> None:
+    """Note that weights of another numeric environment than the job's are stored: later ones are right to rounding.
+
+    It stays so when an attempt in the job's own environment goes on from them.
+
+    Raises:
+        FencedOff: the attempt no longer holds the job.
+    """
+    fenced(session, claim, {"bit_exact": False})
 
 
 def progress(session: Session, claim: Claim, position: Position) -> JobState:
@@ -152,7 +165,7 @@ def tell(session: Session, claim: Claim, kind: str, data: Mapping[str, Any]) -> 
     events.record(session, row, kind, now(session), data)
 
 
-def finish(session: Session, claim: Claim, result: Result, stopped_by: StoppedBy, *, bit_exact: bool = True) -> JobRow:
+def finish(session: Session, claim: Claim, result: Result, stopped_by: StoppedBy) -> JobRow:
     """End the job as succeeded. Its last checkpoints are saved in the same transaction, before.
 
     Raises:
@@ -161,7 +174,6 @@ def finish(session: Session, claim: Claim, result: Result, stopped_by: StoppedBy
     values = {
         "result": result,
         "stopped_by": stopped_by,
-        "bit_exact": JobRow.bit_exact if bit_exact else False,
         "step": 0,
         "eta_seconds": None,
     }

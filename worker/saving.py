@@ -96,9 +96,11 @@ class Saver:
         self._rhythm = Rhythm(min(asked, SOON_SECONDS) if claim.job.failures else asked, clock)
         self._best_epoch: int | None = None
         """The epoch of the best weights that are stored; None when none are."""
+        self._at_home = True
+        """Whether the attempt is in the numeric environment that the job began in."""
 
-    def begin(self, environment: Environment) -> tuple[State | None, bool]:
-        """Where to go on, None for the start, and whether the final weights will be those of an undisturbed run.
+    def begin(self, environment: Environment) -> State | None:
+        """Where to go on, None for the start.
 
         The history is rewound to that place. An attempt in another numeric environment than the one in which the job
         began is right to rounding.
@@ -121,7 +123,8 @@ class Saver:
         self._best_epoch = state.best_epoch if state and not damaged else None
         if first != environment:
             log.warning("environment_differs", first=first.model_dump(), this=environment.model_dump())
-        return state, first == environment
+        self._at_home = first == environment
+        return state
 
     def is_due(self, item: Progress | EpochRecord) -> bool:
         """Whether it is time for a checkpoint; to be asked of all that the trainer yields."""
@@ -135,7 +138,7 @@ class Saver:
             state_blob_id = self._write(lambda: safetensors.written(state.to_arrays())) if resumable else None
 
             def write(session: Session) -> None:
-                recorder.write(session)
+                self._tell(session, recorder)
                 for (epoch, step), (kinds, blob_id) in stored.items():
                     here = "last" in kinds
                     checkpoints.save(session, self._claim, epoch, step, kinds, blob_id, state_blob_id if here else None)
@@ -162,8 +165,6 @@ class Saver:
         recorder: Recorder,
         watch: Callable[[], None],
         evaluated: Callable[[Model], EvaluationResult | JobError | None],
-        *,
-        bit_exact: bool,
     ) -> None:
         """Measure the weights that predictions use, and end the job as succeeded with all its weights and figures.
 
@@ -184,7 +185,7 @@ class Saver:
         def end(session: Session) -> None:
             if held_out is not None:
                 computations.save_held_out(session, self._claim, held_out)
-            attempts.finish(session, self._claim, result, run.stopped_by, bit_exact=bit_exact)
+            attempts.finish(session, self._claim, result, run.stopped_by)
 
         self._save_trained(run, recorder, end)
 
@@ -193,7 +194,7 @@ class Saver:
         stored = self._stored(_Place(run.epochs, 0, "last", run.last), run.best_epoch, run.best)
 
         def write(session: Session) -> None:
-            recorder.write(session)
+            self._tell(session, recorder)
             for (epoch, step), (kinds, blob_id) in stored.items():
                 checkpoints.save(session, self._claim, epoch, step, kinds, blob_id)
             if then is not None:
@@ -201,6 +202,12 @@ class Saver:
 
         persist(self._database, self._lease, write)
         recorder.written()
+
+    def _tell(self, session: Session, recorder: Recorder) -> None:
+        """Write how the weights came about that this transaction stores."""
+        recorder.write(session)
+        if not self._at_home:
+            attempts.deviate(session, self._claim)
 
     def _start(
         self,

@@ -62,7 +62,7 @@ class Training:
         with limited_threads(engine) as engine:
             start = partial(warm_start, self._here.database, self._claim, network)
             saver = Saver(self._here.database, self._claim, self._lease, data, network, start)
-            state, bit_exact = saver.begin(numeric_environment(engine))
+            state = saver.begin(numeric_environment(engine))
             recorder = self._recorder = Recorder(
                 self._here.database,
                 self._claim,
@@ -81,7 +81,7 @@ class Training:
             )
             for item in run:
                 if isinstance(item, Finished):
-                    saver.finish(item, recorder, self._look, partial(self._held_out, data), bit_exact=bit_exact)
+                    saver.finish(item, recorder, self._look, partial(self._held_out, data))
                     return
                 recorder.note(item)
                 self._obey(item, saver, recorder)

@@ -121,6 +121,8 @@ class Ledger:
                 self._changed(actor, before, job, [point for point in self.checkpoints if point.job == job_id])
             elif mine != [point for point in self.checkpoints if point.job == job_id]:
                 self._fence(actor, job, job)
+            if mine != [point for point in self.checkpoints if point.job == job_id]:
+                self._bits(actor, job, mine)
             self._whole(job, mine, epochs.get(job_id, (0, None, None, 0)))
         self._room(actor, [job for job in now.values() if job.status in HELD])
         for (blob_id,) in self.database.rows(_EMPTY):
@@ -188,6 +190,13 @@ class Ledger:
             waited = self.faults.clock - self.queued_at[job.id]
             if -ENVIRONMENT_WAIT <= waited < ENVIRONMENT_WAIT:
                 self._say(job.id, f"{actor}, of another environment, took it after {waited:.3f} s")
+
+    def _bits(self, actor: str, job: Job, points: list[Checkpoint]) -> None:
+        """Weights of another environment than that in which the job began are told apart once they are stored."""
+        newest = max(((point.attempt, point.epoch, point.step) for point in points), default=(0, 0, 0))
+        strange = job.environment_sha256 not in (None, self.environment_of(actor))
+        if actor.startswith("worker") and newest[0] == job.attempt and strange and job.bit_exact:
+            self._say(job.id, f"{actor}, of another environment, stored weights that are said to be exact")
 
     def _lease(self, before: Job, job: Job) -> None:
         until = _seconds(job.lease_until)

@@ -331,7 +331,8 @@ class Simulation:
         if self.database.open:
             self.say(f"{subject} is announced before the commit")
         if subject not in self.ledger.jobs:
-            self.say(f"{subject} is announced, and there is no such job")
+            if subject not in self.deletable:  # else its owner was faster than who meant to announce it
+                self.say(f"{subject} is announced, and there is no such job")
         elif self.ledger.jobs[subject].worker == self._actor():
             self.say(f"{subject} is announced by the worker that still holds it")
 

@@ -86,12 +86,26 @@ def test_who_begins_anew_begins_where_it_is(world: World) -> None:
     assert world.job(first.job_id).environment_sha256 == elsewhere.sha256
 
 
+def test_who_begins_anew_is_exact_again(world: World) -> None:
+    first = world.running()
+    with world.database.write() as session:
+        attempts.start(session, first, ENVIRONMENT)
+        attempts.deviate(session, first)
+        attempts.release(session, first)
+    assert not world.job(first.job_id).bit_exact
+    second = world.claim(first.job_id)
+    with world.database.write() as session:
+        attempts.start(session, second, ENVIRONMENT, anew=True)
+    assert world.job(first.job_id).bit_exact
+
+
 def test_a_finished_job_keeps_its_result_and_lets_go_of_what_only_an_attempt_needs(world: World) -> None:
     claim = world.running()
     state = world.blob(b"state")
     with world.database.write() as session:
         checkpoints.save(session, claim, 2, 0, {"last"}, world_blob := world.blob(b"weights"), state)
-        attempts.finish(session, claim, RESULT, "early_stopping", bit_exact=False)
+        attempts.deviate(session, claim)
+        attempts.finish(session, claim, RESULT, "early_stopping")
     job = world.job(claim.job_id)
     assert (job.status, job.stopped_by, job.bit_exact, job.worker) == (
         JobState.SUCCEEDED,

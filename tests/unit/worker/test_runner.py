@@ -284,6 +284,25 @@ def test_another_numeric_environment_is_said(
     assert job.environment.blas != "another"
 
 
+def test_what_was_in_another_environment_for_a_while_says_so(
+    desk: Desk, dataset: str, before_each: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last attempt is in the first environment again, and goes on from weights of the other one."""
+    job_id = drained(desk, dataset, before_each)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(
+            training,
+            "numeric_environment",
+            lambda engine: numeric_environment(engine).model_copy(update={"blas": "another"}),
+        )
+        before_each(at_epoch(5, desk.here.drain.ask))
+        runner.run(desk.here, job_id)
+        desk.restart()
+    runner.run(desk.here, job_id)
+    job = desk.job(job_id)
+    assert (job.status, job.attempt, job.bit_exact) == (JobState.SUCCEEDED, 3, False)
+
+
 def drained(desk: Desk, dataset: str, before_each: Hook) -> str:
     """A job that one worker began, before another one in its place."""
     job_id = desk.submit(dataset)
