@@ -8,6 +8,7 @@ pytest.
 
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -31,6 +32,8 @@ ONE_BY_ONE = ("tests/integration",)
 """Their workers would take each other's messages: they have one broker."""
 NOTHING_COLLECTED = 5
 START_SECONDS = 30.0
+KEPT_FREE = (20_000, 32_000)
+"""Ports below those from which Linux takes the near end of a connection."""
 
 
 @dataclass(frozen=True)
@@ -202,9 +205,11 @@ def _empty_database(server: str) -> str | None:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Of those that no outgoing connection gets: one might have it while its server is between two lives."""
+    while True:
+        port = random.randrange(*KEPT_FREE)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _same_device(one: Path, other: Path) -> bool:

@@ -76,6 +76,8 @@ def _keep(home: Path, kept: Path) -> None:
     for pattern in ("logs/*", "steepest.db*"):
         for path in home.glob(pattern):
             shutil.copy(path, kept / path.relative_to(home))
+    for path in home.parent.glob("up-*.log"):
+        shutil.copy(path, kept / "logs")
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
