@@ -26,6 +26,8 @@ TERMINAL: Final = {"succeeded", "failed", "cancelled"}
 MOST_FAILURES: Final = 3
 ENVIRONMENT_WAIT: Final = 20.0
 """Virtual seconds that a job waits for a worker of its own environment."""
+ROUNDING: Final = 0.001
+"""Stored times are whole microseconds."""
 
 
 class Job(NamedTuple):
@@ -203,7 +205,7 @@ class Ledger:
         if until is None or job.lease_until == before.lease_until:
             return
         now, earlier = self.faults.clock, _seconds(before.lease_until)
-        longest = now + self.lease_seconds + 0.001
+        longest = now + self.lease_seconds + ROUNDING
         if until > longest:
             self._say(job.id, f"its lease lasts until {until:.3f}, and it is {now:.3f}")
         if until < now:
@@ -216,7 +218,7 @@ class Ledger:
         """Only an attempt that ended without a word and got no further counts."""
         lost = "lease_expired" in data or "worker_lost" in data
         if "lease_expired" in data:
-            if (_seconds(before.lease_until) or 0.0) > self.faults.clock:
+            if (_seconds(before.lease_until) or 0.0) > self.faults.clock + ROUNDING:
                 self._say(job.id, "its lease was taken before its end")
             if before.worker in self.living and before.worker not in self.harmed:
                 self._say(job.id, f"it was taken from {before.worker}, which is well")
