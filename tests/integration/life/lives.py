@@ -111,6 +111,16 @@ def look(world: World) -> None:
     world.memory.got.append((arrays(weights), predictions))
 
 
+def evaluate(world: World) -> None:
+    """Have the network evaluated on all rows by a worker of its own kind; again, where a disk failed under it."""
+    path = _evaluation(world)
+    while (found := world.work_until(path, ("succeeded", "failed")))["status"] == "failed":
+        require(world.disk_failed and world.memory.evaluations == 1, f"the evaluation has failed: {found['error']}")
+        path = _evaluation(world)
+    require(found["result"], "it has no result")
+    world.memory.got.append(found["result"])
+
+
 def delete_first_job(world: World) -> None:
     """Remove the first job, whatever became of it."""
     world.ask("DELETE", f"/v1/jobs/{world.memory.jobs[0]}")
@@ -149,6 +159,7 @@ LIVES: Final[dict[str, tuple[Step, ...]]] = {
     "overtaken-late": (*_BEGIN, overtake_late, look, *_DELETE),
     "warm": (*_BEGIN, train, submit_warm, delete_first_job, train, look, *_DELETE),
     "read-by-two": (upload, read_by_two, delete_dataset, sweep),
+    "evaluated": (*_BEGIN, train, evaluate, *_DELETE),
 }
 """By name. Those that begin alike share these steps, and the later ones are not cut there again."""
 
@@ -170,6 +181,14 @@ def _dataset(world: World) -> str:
 
 def _job(world: World) -> str:
     return f"/v1/jobs/{world.memory.jobs[-1]}"
+
+
+def _evaluation(world: World) -> str:
+    """Ask for one; its path."""
+    world.memory.evaluations += 1
+    asked = {"dataset": world.memory.dataset, "permutation_importance": {"repeats": 2, "seed": 3}}
+    path, key = f"{_job(world)}/evaluations", f"evaluate {world.memory.evaluations}"
+    return f"{path}/{world.ask('POST', path, json=asked, key=key)['id']}"
 
 
 def _submit(world: World, **more: Any) -> None:

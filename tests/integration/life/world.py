@@ -29,7 +29,7 @@ from steepest.trainer.fit import EpochRecord, Finished, Progress
 from steepest.trainer.state import State
 from store import keys
 from store.database import Database
-from store.models import DEFAULT_ACCOUNT, BlobRow, ChunkRow, DatasetRow, JobRow
+from store.models import DEFAULT_ACCOUNT, BlobRow, ChunkRow, ComputationRow, DatasetRow, JobRow
 from store.queue import Queue
 from store.reconciler import Reconciler
 from store.settings import Settings
@@ -37,7 +37,7 @@ from tests.integration.life.broker import Broker, Message, WatchedQueue
 from tests.integration.life.faults import Kind, Sites
 from tests.integration.life.turns import Turns
 from tests.invariants import violations
-from worker import attempt, ingest, loading, recorder, runner
+from worker import attempt, computations, ingest, loading, recorder, runner
 from worker.cache import Cache
 from worker.drain import Drain
 from worker.identity import Identity
@@ -89,6 +89,7 @@ class Memory:
     dataset: str = ""
     jobs: list[str] = field(default_factory=list)
     uploads: int = 0
+    evaluations: int = 0
     trained: dict[tuple[str, int], Arrays] = field(default_factory=dict)
     """The weights of each job after each epoch, whichever attempt came there."""
     got: list[Any] = field(default_factory=list)
@@ -239,7 +240,7 @@ class World:
     def left(self) -> dict[str, int]:
         """How many rows there are yet of what a job and its data set consist of."""
         with self.sites.unwatched(), self.database.read() as session:
-            tables = (JobRow, DatasetRow, BlobRow, ChunkRow)
+            tables = (JobRow, DatasetRow, ComputationRow, BlobRow, ChunkRow)
             counts = {table.__tablename__: session.scalar(select(func.count()).select_from(table)) for table in tables}
         return {name: count for name, count in counts.items() if count}
 
@@ -264,7 +265,7 @@ class World:
         if not self.memory.messages:
             return False
         _, task, subject = self.memory.messages.pop(0)
-        run = {"steepest.train": runner.run, "steepest.ingest": ingest.run}[task]
+        run = {"steepest.train": runner.run, "steepest.ingest": ingest.run, "steepest.compute": computations.run}[task]
         self._live(partial(run, worker, subject))
         return True
 
@@ -283,7 +284,7 @@ class World:
 
     def _is_committed(self, subject: str) -> bool:
         with self.sites.unwatched(), self.database.read() as session:
-            return any(session.get(table, subject) is not None for table in (JobRow, DatasetRow))
+            return any(session.get(table, subject) is not None for table in (JobRow, DatasetRow, ComputationRow))
 
     def _note(self, job: str, saver: Saver, epoch: int, state: State) -> None:
         """Remember the weights after an epoch, which each attempt that comes there has to have."""
@@ -311,6 +312,7 @@ class World:
 
         monkeypatch.setattr(runner, "Lease", Looking)
         monkeypatch.setattr(ingest, "Lease", Looking)
+        monkeypatch.setattr(computations, "Lease", Looking)
         monkeypatch.setattr(attempt, "time", world)
         monkeypatch.setattr(recorder, "EVERY_SECONDS", -1.0)
         monkeypatch.setattr(clock, "perf_counter", world.monotonic)
