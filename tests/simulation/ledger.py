@@ -117,13 +117,13 @@ class Ledger:
             self.trace.append(f"{self.clock():.3f} {actor}: {gone[-6:]} deleted")
         for job_id, job in now.items():
             before = self.jobs.get(job_id)
-            mine = [point for point in points if point.job == job_id]
+            earlier, mine = ([point for point in each if point.job == job_id] for each in (self.checkpoints, points))
             if job != before:
                 self.trace.append(f"{self.clock():.3f} {actor}: {job_id[-6:]} {' '.join(map(str, job[1:-4]))}")
-                self._changed(actor, before, job, [point for point in self.checkpoints if point.job == job_id])
-            elif mine != [point for point in self.checkpoints if point.job == job_id]:
+                self._changed(actor, before, job, earlier)
+            elif mine != earlier:
                 self._fence(actor, job, job)
-            if mine != [point for point in self.checkpoints if point.job == job_id]:
+            if mine != earlier:
                 self._bits(actor, job, mine)
             self._whole(job, mine, epochs.get(job_id, (0, None, None, 0)))
         self._room(actor, [job for job in now.values() if job.status in HELD])
@@ -195,9 +195,9 @@ class Ledger:
 
     def _bits(self, actor: str, job: Job, points: list[Checkpoint]) -> None:
         """Weights of another environment than that in which the job began are told apart once they are stored."""
-        newest = max(((point.attempt, point.epoch, point.step) for point in points), default=(0, 0, 0))
         strange = job.environment_sha256 not in (None, self.environment_of(actor))
-        if actor.startswith("worker") and newest[0] == job.attempt and strange and job.bit_exact:
+        stored = any(point.attempt == job.attempt for point in points)
+        if actor.startswith("worker") and stored and strange and job.bit_exact:
             self._say(job.id, f"{actor}, of another environment, stored weights that are said to be exact")
 
     def _lease(self, before: Job, job: Job) -> None:
